@@ -1,0 +1,61 @@
+"""The async data layer of a finance tracker: books that PostgreSQL itself keeps balanced.
+
+async with DatabaseManager() as db:
+    async with db.unit_of_work(ledger="Household") as uow:
+        await uow.journal.post(NewEntry(...))
+"""
+
+from finance import errors
+from finance.connection import Connection
+from finance.database import DatabaseManager
+from finance.embedded import EmbeddedServer
+from finance.errors import FinanceError
+from finance.models import (
+    Account,
+    AccountType,
+    Currency,
+    EntryKind,
+    JournalEntry,
+    Ledger,
+    NewEntry,
+    NewPosting,
+    Posting,
+    Statement,
+    StatementLine,
+)
+from finance.money import Amount
+from finance.pagination import Page
+from finance.repositories import Posted
+from finance.unit_of_work import UnitOfWork
+
+__all__ = [
+    "Account",
+    "AccountType",
+    "Amount",
+    "Connection",
+    "Currency",
+    "DatabaseManager",
+    "EmbeddedServer",
+    "EntryKind",
+    "FinanceError",
+    "JournalEntry",
+    "Ledger",
+    "NewEntry",
+    "NewPosting",
+    "Page",
+    "Posted",
+    "Posting",
+    "Statement",
+    "StatementLine",
+    "UnitOfWork",
+    "errors",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        # Not at import: reading the installed metadata takes a tenth of the package's import time.
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("finance-ledger")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
