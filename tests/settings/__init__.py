@@ -1,0 +1,1 @@
+"""Where a connection comes from: one test file for each module of finance.settings."""
