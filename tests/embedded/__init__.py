@@ -1,0 +1,1 @@
+"""The embedded server: real ones, started and stopped the way that users do."""
