@@ -1,0 +1,45 @@
+"""The stored models.
+
+    Ledger                          a set of books
+    |-- Currency                    what it counts in
+    |-- Account                     holds value in one currency; its balance is kept by the database
+    |-- JournalEntry                one dated event
+    |   `-- Posting                 one signed amount on one account
+    |-- MonthlyTotal                debits and credits of an account in a month; derived
+    |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
+    `-- Statement                   what a bank sent
+        `-- StatementLine           raw, with the entry that it became
+
+The database's own rules, functions and triggers, stand in `finance.models.guards`.
+"""
+
+from finance.models import guards
+from finance.models.account import Account, AccountType
+from finance.models.base import Base
+from finance.models.journal import EntryKind, JournalEntry, MonthlyTotal, Posting, Unsettled
+from finance.models.ledger import Currency, Ledger
+from finance.models.new_entry import NewEntry, NewPosting
+from finance.models.statement import Statement, StatementLine
+
+#: The revision of the schema that these models describe.
+REVISION = "0001"
+
+guards.attach(Base.metadata)
+
+__all__ = [
+    "REVISION",
+    "Account",
+    "AccountType",
+    "Base",
+    "Currency",
+    "EntryKind",
+    "JournalEntry",
+    "Ledger",
+    "MonthlyTotal",
+    "NewEntry",
+    "NewPosting",
+    "Posting",
+    "Statement",
+    "StatementLine",
+    "Unsettled",
+]

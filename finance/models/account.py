@@ -1,0 +1,100 @@
+"""A place that holds value in one currency."""
+
+from __future__ import annotations
+
+import enum
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    FetchedValue,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, validates
+
+from finance.errors import SealedError
+from finance.models.base import Base
+
+
+class AccountType(enum.StrEnum):
+    """The five kinds of account. Assets and expenses grow by debits, the others by credits."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    EQUITY = "equity"
+    INCOME = "income"
+    EXPENSE = "expense"
+
+
+class Account(Base):
+    """A place that holds value in one currency. One name may hold several currencies, as several accounts.
+
+    `balance` is kept by the database and only read here; so are `id`, `ledger_id` and `currency`, which
+    never change.
+    """
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("ledger_id", "name", "currency"),
+        UniqueConstraint("id"),
+        ForeignKeyConstraint(["ledger_id", "currency"], ["currencies.ledger_id", "currencies.code"]),
+        ForeignKeyConstraint(["ledger_id", "parent_id"], ["accounts.ledger_id", "accounts.id"]),
+        CheckConstraint("name = btrim(name) AND char_length(name) BETWEEN 1 AND 500", name="name_plain"),
+        CheckConstraint("type IN ('asset', 'liability', 'equity', 'income', 'expense')", name="type_known"),
+        CheckConstraint("purpose IN ('adjustments')", name="purpose_known"),
+        CheckConstraint("abs(balance) < 1e30", name="balance_finite"),
+        CheckConstraint("balance >= minimum_balance", name="minimum_balance"),
+        CheckConstraint("balance <= maximum_balance", name="maximum_balance"),
+        CheckConstraint("closed_on >= opened_on", name="closed_after_opened"),
+        # Where adjustments are booked: one account for each currency.
+        Index(
+            "uq_accounts_adjustments",
+            "ledger_id",
+            "currency",
+            unique=True,
+            postgresql_where=text("purpose = 'adjustments'"),
+        ),
+        # Room on each page for the next versions of its rows: balances change often, and no index holds them.
+        {"postgresql_with": {"fillfactor": "75"}},
+    )
+
+    ledger_id: Mapped[int] = mapped_column(ForeignKey("ledgers.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    parent_id: Mapped[int | None]
+    #: Segments from the root to the leaf, joined by colons: "Assets:Bank:Checking".
+    name: Mapped[str]
+    type: Mapped[str]
+    currency: Mapped[str]
+    #: What the library uses the account for; None for the accounts of the user.
+    purpose: Mapped[str | None]
+    #: The sum of the account's postings, in `currency`: debits positive, credits negative.
+    balance: Mapped[Decimal] = mapped_column(server_default=text("0"), server_onupdate=FetchedValue())
+    #: The balance may not fall below this, whoever posts; None for no limit.
+    minimum_balance: Mapped[Decimal | None]
+    #: The balance may not rise above this, whoever posts; None for no limit.
+    maximum_balance: Mapped[Decimal | None]
+    opened_on: Mapped[date | None]
+    #: A closed account takes no posting of any date until it is reopened.
+    closed_on: Mapped[date | None]
+    #: Free data about the account, such as its IBAN; it takes no part in the books.
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
+    #: Counts the changes of the fields above, not those of the balance.
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - the form that SQLAlchemy documents
+
+    @validates("balance")
+    def _refuse_balance(self, _key: str, _value: object) -> None:
+        raise SealedError("the balance of an account is kept by the database", "post an entry with uow.journal.post()")
+
+    def __repr__(self) -> str:
+        return f"Account(id={self.id}, name={self.name!r}, currency={self.currency!r})"

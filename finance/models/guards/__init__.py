@@ -1,0 +1,216 @@
+"""The functions and triggers that keep the books balanced, as the current code declares them.
+
+A revision under `alembic/` carries the SQL that it installs, frozen; a test compares what the revisions
+build with what is declared here. Each function stands in the `.sql` file of its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, event, text
+
+#: In the order in which they are created.
+FUNCTIONS = (
+    "new_entry_id",
+    "refuse_change",
+    "refuse_from_outside",
+    "refuse_postings",
+    "apply_postings",
+    "queue_entries",
+    "balance_adjustment",
+    "settle_entry",
+    "record_adjustment",
+    "guard_new_account",
+    "guard_removal",
+    "count_version",
+    "close_period",
+)
+
+# True for a statement that no guard has written. A guard names the depth of the trigger that it runs in:
+# a trigger of somebody else that its statement sets off runs deeper, and counts as outside.
+_FROM_OUTSIDE = (
+    "pg_trigger_depth() = 0"
+    " OR current_setting('finance.applying', true) IS DISTINCT FROM 'books ' || pg_trigger_depth()::text"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger: its table, its name, and what follows the table's name in its definition."""
+
+    name: str
+    table: str
+    timing: str
+    action: str
+    constraint: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The statement that creates it; a constraint trigger has its DEFERRABLE in `action`."""
+        kind = "CONSTRAINT TRIGGER" if self.constraint else "TRIGGER"
+        return f"CREATE {kind} {self.name} {self.timing} ON {self.table} {self.action}"
+
+
+def _refused(table: str, verb: str, rule: str, *, function: str = "refuse_change") -> Trigger:
+    action = f"FOR EACH STATEMENT EXECUTE FUNCTION {function}('{rule}')"
+    name = "no" if function == "refuse_change" else "guard"
+    return Trigger(f"{table}_{name}_{verb.lower()}", table, f"BEFORE {verb}", action)
+
+
+def _triggers() -> tuple[Trigger, ...]:
+    sealed = [
+        _refused(table, verb, f"ck_{table}_sealed")
+        for table in ("journal_entries", "postings", "statements", "statement_lines")
+        for verb in ("UPDATE", "DELETE", "TRUNCATE")
+    ]
+    # What the guards write themselves, they write with these verbs and no others.
+    own_verbs = {"monthly_totals": ("INSERT", "UPDATE"), "unsettled": ("INSERT", "DELETE")}
+    derived = [
+        _refused(
+            table,
+            verb,
+            f"ck_{table}_derived",
+            function="refuse_from_outside" if verb in own else "refuse_change",
+        )
+        for table, own in own_verbs.items()
+        for verb in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+    ]
+    untruncated = [_refused(table, "TRUNCATE", f"ck_{table}_sealed") for table in ("ledgers", "currencies", "accounts")]
+    removed = [
+        Trigger(
+            f"{table}_guard_delete",
+            table,
+            "BEFORE DELETE",
+            f"FOR EACH ROW EXECUTE FUNCTION guard_removal('{table}')",
+        )
+        for table in ("ledgers", "currencies", "accounts")
+    ]
+    return (*sealed, *derived, *untruncated, *removed, *_ROW_TRIGGERS)
+
+
+# The fields of an account whose changes `version` counts.
+_COUNTED = (
+    "parent_id",
+    "name",
+    "type",
+    "purpose",
+    "minimum_balance",
+    "maximum_balance",
+    "opened_on",
+    "closed_on",
+    "metadata",
+)
+
+
+def _changed(columns: tuple[str, ...]) -> str:
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
+    return f"({old}) IS DISTINCT FROM ({new})"
+
+
+_ROW_TRIGGERS = (
+    Trigger(
+        "postings_apply",
+        "postings",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_postings FOR EACH STATEMENT EXECUTE FUNCTION apply_postings()",
+    ),
+    Trigger(
+        "journal_entries_queue",
+        "journal_entries",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION queue_entries()",
+    ),
+    Trigger(
+        "unsettled_settle",
+        "unsettled",
+        "AFTER INSERT",
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION settle_entry()",
+        constraint=True,
+    ),
+    Trigger(
+        "accounts_record_adjustment",
+        "accounts",
+        "AFTER UPDATE",
+        f"FOR EACH ROW WHEN (OLD.balance IS DISTINCT FROM NEW.balance AND ({_FROM_OUTSIDE}))"
+        " EXECUTE FUNCTION record_adjustment()",
+    ),
+    Trigger("accounts_guard_insert", "accounts", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION guard_new_account()"),
+    Trigger(
+        "accounts_guard_identity",
+        "accounts",
+        "BEFORE UPDATE OF ledger_id, id, currency",
+        "FOR EACH ROW WHEN (OLD.ledger_id <> NEW.ledger_id OR OLD.id <> NEW.id OR OLD.currency <> NEW.currency)"
+        " EXECUTE FUNCTION refuse_change('ck_accounts_identity_fixed')",
+    ),
+    Trigger(
+        "accounts_count_version",
+        "accounts",
+        f"BEFORE UPDATE OF {', '.join(_COUNTED)}",
+        f"FOR EACH ROW WHEN (NEW.version = OLD.version AND {_changed(_COUNTED)}) EXECUTE FUNCTION count_version()",
+    ),
+    Trigger(
+        "currencies_guard_update",
+        "currencies",
+        "BEFORE UPDATE",
+        "FOR EACH ROW WHEN (OLD.ledger_id <> NEW.ledger_id OR OLD.code <> NEW.code OR NEW.exponent < OLD.exponent)"
+        " EXECUTE FUNCTION refuse_change('ck_currencies_fixed')",
+    ),
+    Trigger(
+        "ledgers_guard_identity",
+        "ledgers",
+        "BEFORE UPDATE OF id",
+        "FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION refuse_change('ck_ledgers_identity_fixed')",
+    ),
+    Trigger(
+        "ledgers_close_period",
+        "ledgers",
+        "BEFORE UPDATE",
+        "FOR EACH ROW WHEN (OLD.closed_through IS DISTINCT FROM NEW.closed_through) EXECUTE FUNCTION close_period()",
+    ),
+)
+
+TRIGGERS = _triggers()
+
+
+def source(name: str) -> str:
+    """Return the file of the function *name*, without what makes it a statement of its own."""
+    return resources.files(__name__).joinpath(f"{name}.sql").read_text("utf-8").strip().removesuffix(";")
+
+
+def digests() -> dict[str, str]:
+    """Return the SHA-256 of what each function does, by its name; the server computes the same of `prosrc`."""
+    bodies = {name: source(name).split("$function$")[1] for name in FUNCTIONS}
+    return {name: hashlib.sha256(body.encode()).hexdigest() for name, body in bodies.items()}
+
+
+def function_sql(name: str) -> str:
+    """Return the statement that creates the function *name*, with its search path pinned.
+
+    `SET search_path FROM CURRENT` freezes the path of whoever creates it: nothing that a caller puts
+    before the books' schema, a temporary table included, is found by a guard.
+    """
+    return f"{source(name)}\nSET search_path FROM CURRENT"
+
+
+def statements() -> list[str]:
+    """Return the statements that create every function and trigger, one each, in order."""
+    return [*map(function_sql, FUNCTIONS), *(trigger.sql for trigger in TRIGGERS)]
+
+
+def create(connection: Connection) -> None:
+    """Create every function and trigger in the first schema of the connection's search path."""
+    connection.execute(text("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"))
+    for statement in statements():
+        connection.exec_driver_sql(statement)
+
+
+def attach(metadata: MetaData) -> None:
+    """Have `metadata.create_all()` create the functions and triggers after the tables."""
+
+    @event.listens_for(metadata, "after_create")
+    def _create(_target: MetaData, connection: Connection, **_kw: Any) -> None:
+        create(connection)

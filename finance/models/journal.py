@@ -1,0 +1,158 @@
+"""Journal entries with their postings, and what the database derives from them."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    FetchedValue,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    text,
+)
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+
+from finance.models.base import Base
+
+
+class EntryKind(enum.StrEnum):
+    """Why an entry was written."""
+
+    NORMAL = "normal"
+    REVERSAL = "reversal"
+    ADJUSTMENT = "adjustment"
+
+
+class JournalEntry(Base):
+    """One dated economic event. Once committed it never changes; a correction is a new entry."""
+
+    __tablename__ = "journal_entries"
+    __table_args__ = (
+        # Most entries reverse nothing: they take no room in it, and no time.
+        Index(
+            "uq_journal_entries_ledger_id_reverses_id",
+            "ledger_id",
+            "reverses_id",
+            unique=True,
+            postgresql_where=text("reverses_id IS NOT NULL"),
+        ),
+        ForeignKeyConstraint(["ledger_id", "reverses_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
+        CheckConstraint("kind IN ('normal', 'reversal', 'adjustment')", name="kind_known"),
+        CheckConstraint("date BETWEEN '0001-01-01' AND '9999-12-31'", name="date_of_calendar"),
+        CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_entry"),
+        CheckConstraint("octet_length(content_hash) = 32", name="content_hash_length"),
+        Index(None, "ledger_id", "date", "id"),
+    )
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    #: Made by the client (UUIDv7 unless it gives its own): the key under which posting is done exactly once.
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    #: The day on which it counts.
+    date: Mapped[date]
+    description: Mapped[str] = mapped_column(server_default=text("''"))
+    kind: Mapped[str] = mapped_column(server_default=text("'normal'"))
+    reverses_id: Mapped[uuid.UUID | None]
+    #: SHA-256 of the original content (see `finance.repositories.content`); None when not written by the library.
+    content_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
+    #: When the database recorded it.
+    recorded_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    recorded_by: Mapped[str] = mapped_column(server_default=text("CURRENT_USER"))
+    #: The database transaction that wrote it: lines may join it only there.
+    recorded_xid: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint"), server_onupdate=FetchedValue()
+    )
+
+    #: In the order of their lines.
+    postings: Mapped[list[Posting]] = relationship(
+        primaryjoin=lambda: (JournalEntry.ledger_id == foreign(Posting.ledger_id))
+        & (JournalEntry.id == foreign(Posting.entry_id)),
+        order_by=lambda: Posting.line,
+        back_populates="entry",
+        lazy="raise",
+        passive_deletes="all",
+    )
+
+    def __repr__(self) -> str:
+        return f"JournalEntry(id={self.id}, date={self.date}, kind={self.kind!r})"
+
+
+class Posting(Base):
+    """One signed amount on one account: debits positive, credits negative.
+
+    It has no foreign keys: the trigger that applies it proves the same for all rows of a statement at
+    once, and deletions are refused (docs/decisions/0004-no-foreign-keys-on-postings.md).
+    """
+
+    __tablename__ = "postings"
+    __table_args__ = (
+        CheckConstraint("amount <> 0", name="amount_nonzero"),
+        CheckConstraint("abs(amount) < 1e24", name="amount_finite"),
+        CheckConstraint("line > 0", name="line_positive"),
+        Index(None, "ledger_id", "account_id", "date", "entry_id", postgresql_include=["amount"]),
+    )
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    #: Its place in the entry, from 1.
+    line: Mapped[int] = mapped_column(Integer, primary_key=True)
+    account_id: Mapped[int]
+    #: The date of its entry.
+    date: Mapped[date]
+    #: The currency of its account.
+    currency: Mapped[str]
+    amount: Mapped[Decimal]
+    memo: Mapped[str | None]
+
+    entry: Mapped[JournalEntry] = relationship(
+        primaryjoin=lambda: (JournalEntry.ledger_id == foreign(Posting.ledger_id))
+        & (JournalEntry.id == foreign(Posting.entry_id)),
+        back_populates="postings",
+        lazy="raise",
+    )
+
+    def __repr__(self) -> str:
+        return f"Posting(entry_id={self.entry_id}, line={self.line}, account_id={self.account_id})"
+
+
+class MonthlyTotal(Base):
+    """The debits and credits of one account in one month, kept by the database.
+
+    They add up, so that a backdated posting touches one row, and a balance on any date costs the months
+    before it and the postings of one month.
+    """
+
+    __tablename__ = "monthly_totals"
+    __table_args__ = ({"postgresql_with": {"fillfactor": "75"}},)
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(primary_key=True)
+    #: The first day of the month.
+    month: Mapped[date] = mapped_column(primary_key=True)
+    #: The sum of the positive amounts.
+    debit: Mapped[Decimal]
+    #: The sum of the negative amounts, without their sign.
+    credit: Mapped[Decimal]
+    #: How many postings were summed.
+    postings: Mapped[int]
+
+
+class Unsettled(Base):
+    """An entry that a statement left unbalanced, to be looked at before COMMIT. Committed, it is always empty."""
+
+    __tablename__ = "unsettled"
+    __table_args__ = (Index("ix_unsettled_adjustment", "ledger_id", postgresql_where=text("adjustment")),)
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    #: The entry gathers balances that were set directly; what it lacks is booked at COMMIT.
+    adjustment: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))

@@ -1,0 +1,152 @@
+"""The values that one hands in to have an entry posted, and the canonical form of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from finance.errors import AmountError, InvalidError, UnbalancedEntryError
+from finance.identifiers import uuid7
+from finance.models.account import Account
+from finance.models.journal import EntryKind
+from finance.money import Amount, exact, total
+
+
+@dataclass(frozen=True, slots=True)
+class NewPosting:
+    """An amount to post to an account: positive debits it, negative credits it.
+
+    Args:
+        account: The account, or its id.
+        amount: A Decimal, int or string, in major units of the account's currency; not zero.
+        memo: A note on this line.
+
+    Raises:
+        AmountError: The amount is a float, zero, not finite or too large.
+        InvalidError: The memo is not a text that PostgreSQL can store.
+    """
+
+    account: Account | int
+    amount: Amount
+    memo: str | None = None
+
+    def __post_init__(self) -> None:
+        if exact(self.amount) == 0:
+            raise AmountError(self.amount, "a posting of zero says nothing; leave it out")
+        if self.memo is not None:
+            _require_text("the memo", self.memo)
+        object.__setattr__(self, "amount", exact(self.amount))
+
+    @property
+    def value(self) -> Decimal:
+        """The amount as the Decimal that it was made into."""
+        return exact(self.amount)
+
+    @property
+    def account_id(self) -> int:
+        """The id of the account."""
+        return self.account.id if isinstance(self.account, Account) else self.account
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A journal entry to post.
+
+    Args:
+        date: The day on which it counts.
+        description: What happened.
+        postings: At least two, summing to zero in each currency.
+        id: The key under which it is posted exactly once: the same id with the same content is told as
+            a replay, with other content refused. A new UUIDv7 unless given.
+        details: Free data to keep with it; JSON.
+
+    Raises:
+        InvalidError: The date is not a plain day, or the description or details are not what they must be.
+        UnbalancedEntryError: There are fewer than two postings.
+    """
+
+    date: date
+    description: str
+    postings: Sequence[NewPosting]
+    id: UUID = field(default_factory=uuid7)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    kind: EntryKind = EntryKind.NORMAL
+    reverses_id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.date, date) or isinstance(self.date, datetime):
+            raise InvalidError(f"date {self.date!r}: give a datetime.date, the day on which the entry counts")
+        _require_text("the description", self.description)
+        if not isinstance(self.id, UUID):
+            raise InvalidError(f"id {self.id!r}: give a uuid.UUID")
+        try:
+            self.details_json()
+        except (TypeError, ValueError) as error:
+            raise InvalidError(f"the details are not JSON: {error}") from error
+        object.__setattr__(self, "postings", tuple(self.postings))
+        if len(self.postings) < 2:
+            raise UnbalancedEntryError(self.id)
+
+    def content_hash(self) -> bytes:
+        """Return the SHA-256 of the canonical form: 32 bytes.
+
+        The form is JSON without blanks and with sorted keys, in UTF-8 (docs/reference/content-hash.md).
+        """
+        return hashlib.sha256(self.canonical().encode()).digest()
+
+    def details_json(self) -> str:
+        """Return the details as the JSON that is stored."""
+        return json.dumps(dict(self.details), ensure_ascii=False, allow_nan=False)
+
+    def canonical(self) -> str:
+        """Return the content as text that is the same wherever and whenever it is written."""
+        postings = [[line.account_id, plain(line.value), line.memo] for line in self.postings]
+        reverses = None if self.reverses_id is None else str(self.reverses_id)
+        content = [
+            "finance.entry.1",
+            self.date.isoformat(),
+            self.description,
+            str(self.kind),
+            reverses,
+            postings,
+            dict(self.details),
+        ]
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def plain(amount: Decimal) -> str:
+    """Write *amount* without exponent and without zeros at its end: 42.10 and 4.21E+1 are both "42.1"."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def require_balanced(entry: NewEntry, currencies: Mapping[int, str]) -> None:
+    """Check that the postings of *entry* sum to zero in each currency.
+
+    Args:
+        entry: The entry to check.
+        currencies: The currency of every account in it, by the account's id.
+
+    Raises:
+        UnbalancedEntryError: They do not; it names the first such currency and the difference.
+    """
+    amounts: dict[str, list[Decimal]] = {}
+    for line in entry.postings:
+        amounts.setdefault(currencies[line.account_id], []).append(line.value)
+    for currency in sorted(amounts):
+        if difference := total(amounts[currency]):
+            raise UnbalancedEntryError(entry.id, currency, difference)
+
+
+def _require_text(what: str, text: object) -> None:
+    """Refuse what PostgreSQL cannot store as text, before a statement fails on it."""
+    if not isinstance(text, str):
+        raise InvalidError(f"{what} is a string, not a {type(text).__name__}")
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidError(f"{what} holds a zero character or half of a surrogate pair, which no database text can")
