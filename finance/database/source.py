@@ -1,0 +1,32 @@
+"""A lease of the embedded server, where that is the source of connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from finance.embedded import EmbeddedServer
+from finance.settings import ConnectionSource
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedLease:
+    """A running embedded server, and the source that says how to reach it."""
+
+    server: EmbeddedServer
+    source: ConnectionSource
+
+    @classmethod
+    async def take(cls, source: ConnectionSource) -> Self:
+        """Start the server that *source* stands for, or share the one that runs.
+
+        Raises:
+            EmbeddedServerError: It cannot run here.
+        """
+        server = EmbeddedServer(source.data_dir)
+        await server.start()
+        return cls(server, replace(source, dsn=server.dsn(), address=f"embedded server in {server.data_dir}"))
+
+    async def release(self) -> None:
+        """Give it back; the last one to do so stops it."""
+        await self.server.stop()

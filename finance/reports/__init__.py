@@ -1,0 +1,18 @@
+"""Reports: SQL in, frozen dataclasses out."""
+
+from finance.reports.balance_sheet import BalanceSheet, Section
+from finance.reports.register import RegisterLine
+from finance.reports.reports import Reports
+from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
+from finance.reports.verification import Problem, Verification
+
+__all__ = [
+    "BalanceSheet",
+    "Problem",
+    "RegisterLine",
+    "Reports",
+    "Section",
+    "TrialBalance",
+    "TrialBalanceRow",
+    "Verification",
+]

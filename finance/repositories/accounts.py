@@ -1,0 +1,291 @@
+"""The accounts of a ledger, and what is on them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from finance.errors import AccountNotFoundError, AlreadyExistsError, CurrencyError, InvalidError, StaleVersionError
+from finance.integrity import translated
+from finance.models import Account, AccountType
+from finance.money import Amount, exact_in
+from finance.repositories.base import Repository, Scope
+from finance.repositories.currencies import CurrencyRepository
+
+
+class Unset(enum.Enum):
+    """The value of an argument that was not given, where None means something."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+_TYPE_OF_ROOT = {
+    "Assets": AccountType.ASSET,
+    "Liabilities": AccountType.LIABILITY,
+    "Equity": AccountType.EQUITY,
+    "Income": AccountType.INCOME,
+    "Expenses": AccountType.EXPENSE,
+}
+
+# The months before the one of the day, and that month's postings up to the day: however long the history,
+# it reads one row a month and the postings of one month.
+_BALANCES = """
+SELECT a.id, CASE WHEN $2::date IS NULL THEN a.balance ELSE
+       coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
+                  WHERE t.ledger_id = a.ledger_id AND t.account_id = a.id
+                    AND t.month < date_trunc('month', $2::date)), 0)
+     + coalesce((SELECT sum(p.amount) FROM postings AS p
+                  WHERE p.ledger_id = a.ledger_id AND p.account_id = a.id
+                    AND p.date BETWEEN date_trunc('month', $2::date)::date AND $2::date), 0) END AS balance
+  FROM accounts AS a
+ WHERE a.ledger_id = $1 AND ($3::bigint[] IS NULL OR a.id = ANY ($3)) ORDER BY a.id
+"""
+
+
+class AccountRepository(Repository[Account]):
+    """The accounts of this ledger, in order of name and currency."""
+
+    model = Account
+    order = (Account.name, Account.currency, Account.id)
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self._currencies = CurrencyRepository(scope)
+
+    async def get_by_name(self, name: str, currency: str | None = None) -> Account | None:
+        """Return the account *name*, or None. One name may hold several currencies, as several accounts.
+
+        Raises:
+            CurrencyError: It holds several, and *currency* does not say which.
+
+        Database:
+            One SELECT.
+        """
+        session = self._scope.require_open()
+        statement = select(Account).where(Account.ledger_id == self._scope.ledger_id, Account.name == name)
+        if currency is not None:
+            statement = statement.where(Account.currency == currency)
+        with translated():
+            found = (await session.scalars(statement.execution_options(populate_existing=True))).all()
+        if len(found) > 1:
+            held = ", ".join(sorted(account.currency for account in found))
+            raise CurrencyError(None, f"account {name!r} holds {held}; say which one")
+        return found[0] if found else None
+
+    async def open(
+        self,
+        name: str,
+        *,
+        currency: str,
+        type: AccountType | str | None = None,  # noqa: A002 - the field's own word
+        minimum_balance: Amount | None = None,
+        maximum_balance: Amount | None = None,
+        opened_on: date | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Account:
+        """Open an account.
+
+        Args:
+            name: Segments joined by colons, such as "Assets:Bank:Checking".
+            currency: The code of one of the ledger's currencies, or of ISO 4217.
+            type: What the first segment says (Assets, Liabilities, Equity, Income, Expenses) unless given.
+            minimum_balance: The balance may not fall below it, whoever posts.
+            maximum_balance: The balance may not rise above it, whoever posts.
+            opened_on: When it was opened, for information.
+            details: Free data about the account, such as its IBAN; JSON.
+
+        Raises:
+            AlreadyExistsError: The ledger has an account of this name and currency.
+            InvalidError: The name is not well formed, or its first segment names no type and *type* is None.
+            CurrencyError: Neither the ledger nor ISO 4217 knows the currency.
+            AmountError: A limit is not an exact amount of the currency.
+
+        Database:
+            One SELECT and one INSERT; on the first use of a currency one more of each.
+        """
+        account = await self._insert(
+            name, currency, type, minimum_balance, maximum_balance, opened_on=opened_on, details=dict(details or {})
+        )
+        if account is None:
+            raise AlreadyExistsError("account", [name, currency])
+        return account
+
+    async def get_or_open(
+        self,
+        name: str,
+        *,
+        currency: str,
+        type: AccountType | str | None = None,  # noqa: A002 - the field's own word
+    ) -> Account:
+        """Return the account *name* in *currency*, opening it when there is none.
+
+        Raises:
+            InvalidError, CurrencyError: As `open()`.
+
+        Database:
+            One SELECT; when it is new, also what `open()` takes.
+        """
+        found = await self.get_by_name(name, currency) or await self._insert(name, currency, type)
+        if found is None:  # Another transaction opened it between the two.
+            found = await self.get_by_name(name, currency)
+        if found is None:
+            raise AccountNotFoundError(name, currency)
+        return found
+
+    async def update(
+        self,
+        account: Account | int,
+        *,
+        expected_version: int | None = None,
+        name: str | Unset = UNSET,
+        minimum_balance: Amount | None | Unset = UNSET,
+        maximum_balance: Amount | None | Unset = UNSET,
+        opened_on: date | None | Unset = UNSET,
+        closed_on: date | None | Unset = UNSET,
+        details: Mapping[str, Any] | Unset = UNSET,
+    ) -> Account:
+        """Change the given fields of an account, and no other.
+
+        Args:
+            account: The account, or its id.
+            expected_version: Refuse when the account is no longer at this version.
+            name: Its new name; its type stays.
+            minimum_balance: A new limit, or None for none.
+            maximum_balance: A new limit, or None for none.
+            opened_on: When it was opened.
+            closed_on: A day closes the account to every posting, None reopens it.
+            details: The free data that replace the old.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+            StaleVersionError: It was changed since *expected_version*.
+            BalanceLimitError: Its balance is beyond a new limit.
+            AlreadyExistsError: The new name is taken.
+
+        Database:
+            One SELECT ... FOR NO KEY UPDATE and one UPDATE.
+        """
+        row = await self.get_one(account.id if isinstance(account, Account) else account, for_update=True)
+        if expected_version is not None and row.version != expected_version:
+            raise StaleVersionError("account", expected_version)
+        changes: dict[str, Any] = {"name": name, "opened_on": opened_on, "closed_on": closed_on, "details": details}
+        limits = {"minimum_balance": minimum_balance, "maximum_balance": maximum_balance}
+        for field, limit in limits.items():
+            changes[field] = limit if limit is UNSET else await self._limit(limit, row.currency)
+        for field, value in changes.items():
+            if value is not UNSET:
+                setattr(row, field, value)
+        await self._flush()
+        return row
+
+    async def close(self, account: Account | int, *, on: date) -> Account:
+        """Close an account: it takes no posting of any date until it is reopened.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+
+        Database:
+            As `update()`.
+        """
+        return await self.update(account, closed_on=on)
+
+    async def reopen(self, account: Account | int) -> Account:
+        """Open a closed account to postings again.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+
+        Database:
+            As `update()`.
+        """
+        return await self.update(account, closed_on=None)
+
+    async def balances(
+        self, *, on: date | None = None, accounts: Sequence[Account | int] | None = None
+    ) -> dict[int, Decimal]:
+        """Sum every posting up to and including *on*, per account id.
+
+        Amounts are in each account's own currency, in major units, exact; debits are positive. Every account
+        that is asked for is there; one without postings maps to zero.
+
+        Args:
+            on: The last day that counts; None for all postings, those dated in the future included.
+            accounts: Accounts or ids; None for all of the ledger.
+
+        Raises:
+            AccountNotFoundError: An id is unknown in this ledger.
+
+        Database:
+            One SELECT; no locks; reads one row a month and at most one month of postings per account.
+        """
+        ids = None
+        if accounts is not None:
+            ids = [account.id if isinstance(account, Account) else account for account in accounts]
+        rows = await self._scope.connection.fetch(_BALANCES, self._scope.ledger_id, on, ids)
+        balances = {row["id"]: row["balance"] for row in rows}
+        for wanted in ids or ():
+            if wanted not in balances:
+                raise AccountNotFoundError(wanted)
+        return balances
+
+    async def _insert(
+        self,
+        name: str,
+        currency: str,
+        type_: AccountType | str | None,
+        minimum_balance: Amount | None = None,
+        maximum_balance: Amount | None = None,
+        **fields: Any,
+    ) -> Account | None:
+        session = self._scope.require_open()
+        known = await self._currencies.get_or_open(currency)
+        statement = insert(Account).values(
+            ledger_id=self._scope.ledger_id,
+            name=_require_name(name),
+            currency=known.code,
+            type=str(_type_of(name, type_)),
+            minimum_balance=await self._limit(minimum_balance, known.code),
+            maximum_balance=await self._limit(maximum_balance, known.code),
+            **fields,
+        )
+        conflict = [Account.ledger_id, Account.name, Account.currency]
+        with translated():
+            return await session.scalar(
+                statement.on_conflict_do_nothing(index_elements=conflict).returning(Account)
+            )
+
+    async def _limit(self, limit: Amount | None, currency: str) -> Decimal | None:
+        if limit is None:
+            return None
+        return exact_in(limit, currency, (await self._currencies.get_one(currency)).exponent)
+
+    def _not_found(self, key: int) -> AccountNotFoundError:
+        return AccountNotFoundError(key)
+
+
+def _require_name(name: str) -> str:
+    if not name or any(segment != segment.strip() or not segment for segment in name.split(":")):
+        raise InvalidError(f"account name {name!r}: give segments joined by single colons, such as Assets:Bank:Checking")
+    return name
+
+
+def _type_of(name: str, given: AccountType | str | None) -> AccountType:
+    if given is not None:
+        try:
+            return AccountType(given)
+        except ValueError:
+            raise InvalidError(f"account type {given!r}: one of {', '.join(AccountType)}") from None
+    root = name.split(":", 1)[0]
+    if root not in _TYPE_OF_ROOT:
+        raise InvalidError(
+            f"account name {name!r} starts with none of {', '.join(_TYPE_OF_ROOT)}; pass type= to open it all the same"
+        )
+    return _TYPE_OF_ROOT[root]

@@ -1,0 +1,190 @@
+"""What every repository can do: read by key, read a page, add, remove. It never commits."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import Select, inspect, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from finance.connection import Connection
+from finance.errors import InvalidError, NotFoundError
+from finance.integrity import translated
+from finance.models import Base
+from finance.pagination import PAGE_SIZE, Page, decode_cursor, encode_cursor, require_limit
+
+M = TypeVar("M", bound=Base)
+
+_FROM_CURSOR: Mapping[type, Callable[[Any], Any]] = {
+    datetime.date: datetime.date.fromisoformat,
+    int: int,
+    str: str,
+    uuid.UUID: uuid.UUID,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the repositories of one unit of work share: its session, its connection, its ledger."""
+
+    session: AsyncSession
+    connection: Connection
+    ledger_id: int | None
+
+    def require_open(self) -> AsyncSession:
+        """Return the session while the unit of work is open.
+
+        Raises:
+            ClosedError: It is over.
+        """
+        self.connection.require_open()
+        return self.session
+
+
+class Repository(Generic[M]):
+    """Rows of one model, within the ledger of the unit of work where the model has one.
+
+    Reads see what the database holds now, the pending changes of this unit of work included: a row that
+    was read before is refreshed.
+    """
+
+    model: ClassVar[type[Any]]
+    #: The order of pages: columns that are never null and end with the key.
+    order: ClassVar[tuple[InstrumentedAttribute[Any], ...]]
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def get(self, key: Any, *, for_update: bool = False) -> M | None:
+        """Return the row with this id, or None.
+
+        Args:
+            key: The id; the ledger is that of the unit of work.
+            for_update: Lock the row against other writers until the end of the transaction.
+
+        Database:
+            One SELECT; with *for_update* a FOR NO KEY UPDATE row lock.
+        """
+        session = self._scope.require_open()
+        with translated():
+            row: M | None = await session.get(
+                self.model,
+                self._identity(key),
+                populate_existing=True,
+                with_for_update={"key_share": True} if for_update else None,
+            )
+        return row
+
+    async def get_one(self, key: Any, *, for_update: bool = False) -> M:
+        """Return the row with this id.
+
+        Raises:
+            NotFoundError: There is none in this ledger.
+
+        Database:
+            As `get()`.
+        """
+        row = await self.get(key, for_update=for_update)
+        if row is None:
+            raise self._not_found(key)
+        return row
+
+    async def page(self, *, after: str | None = None, limit: int = PAGE_SIZE) -> Page[M]:
+        """Return up to *limit* rows in the order of this repository, behind the cursor *after*.
+
+        Raises:
+            InvalidError: The cursor is not of this list, or the limit not between 1 and 1000.
+
+        Database:
+            One SELECT along an index; no locks.
+        """
+        return await self._page(select(self.model), after, limit)
+
+    async def stream(self, *, batch: int = PAGE_SIZE) -> AsyncIterator[M]:
+        """Yield every row in the order of this repository, reading *batch* rows at a time.
+
+        Database:
+            One SELECT a batch; no locks; memory for one batch.
+        """
+        cursor: str | None = None
+        while True:
+            page = await self.page(after=cursor, limit=batch)
+            for row in page.items:
+                yield row
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def add(self, row: M) -> M:
+        """Insert *row* and return it with what the database filled in.
+
+        Raises:
+            FinanceError: A rule of the database refuses it; the transaction is aborted then.
+
+        Database:
+            One INSERT.
+        """
+        session = self._scope.require_open()
+        if self._is_scoped and getattr(row, "ledger_id", None) is None:
+            row.ledger_id = self._scope.ledger_id  # type: ignore[attr-defined]
+        session.add(row)
+        await self._flush()
+        return row
+
+    async def remove(self, row: M) -> None:
+        """Delete *row*, where the books allow it.
+
+        Raises:
+            SealedError: The row is part of committed books.
+
+        Database:
+            One DELETE.
+        """
+        session = self._scope.require_open()
+        await session.delete(row)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        with translated():
+            await self._scope.session.flush()
+
+    async def _page(self, statement: Select[M], after: str | None, limit: int) -> Page[M]:
+        session = self._scope.require_open()
+        if self._is_scoped:
+            statement = statement.where(self.model.ledger_id == self._scope.ledger_id)
+        if after is not None:
+            statement = statement.where(tuple_(*self.order) > tuple_(*self._key_of(after)))
+        statement = statement.order_by(*self.order).limit(require_limit(limit) + 1)
+        with translated():
+            result = await session.scalars(statement.execution_options(populate_existing=True))
+        rows: Sequence[M] = result.all()
+        has_more = len(rows) > limit
+        return Page(rows[:limit], self._cursor_of(rows[limit - 1]) if has_more else None)
+
+    def _cursor_of(self, row: M) -> str:
+        values = [getattr(row, column.key) for column in self.order]
+        return encode_cursor(self.model.__tablename__, [v if isinstance(v, int) else str(v) for v in values])
+
+    def _key_of(self, cursor: str) -> list[Any]:
+        values = decode_cursor(cursor, self.model.__tablename__)
+        try:
+            return [
+                _FROM_CURSOR[column.type.python_type](value) for column, value in zip(self.order, values, strict=True)
+            ]
+        except ValueError as error:
+            raise InvalidError("the cursor is damaged; start from the first page") from error
+
+    def _identity(self, key: Any) -> Any:
+        return (self._scope.ledger_id, key) if self._is_scoped else key
+
+    @property
+    def _is_scoped(self) -> bool:
+        return len(inspect(self.model).primary_key) > 1
+
+    def _not_found(self, key: Any) -> NotFoundError:
+        return NotFoundError(f"no {self.model.__name__.lower()} {key!r}")

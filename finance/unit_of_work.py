@@ -1,0 +1,253 @@
+"""One database transaction and the repositories that work in it."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import event
+from sqlalchemy import exc as sa_exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session
+
+from finance.connection import (
+    ERRORS_OF_THE_DATABASE,
+    Connection,
+    Driver,
+    leaving_block,
+    require_in_transaction,
+    undo,
+)
+from finance.errors import ClosedError, LedgerNotFoundError, TransactionAbortedError, UsageError
+from finance.integrity import translate, translated
+from finance.models import Ledger
+from finance.reports import Reports
+from finance.repositories import (
+    AccountRepository,
+    CurrencyRepository,
+    JournalRepository,
+    LedgerRepository,
+    Scope,
+    StatementRepository,
+)
+
+_R = TypeVar("_R")
+
+
+class UnitOfWork:
+    """One database transaction: it commits when its block ends, and rolls back when an error leaves it.
+
+    It belongs to one task. Opened for a ledger it has all the repositories; without one it has `ledgers`
+    and `session` only. Every error that leaves the block is one of `finance.errors`, where it came from
+    the database.
+    """
+
+    def __init__(self, connection: AsyncConnection, driver: Driver, ledger: Ledger | int | str | None) -> None:
+        self._transaction = connection
+        self._driver = driver
+        self._wanted = ledger
+        # It joins the transaction that has begun, and can neither commit it nor begin another.
+        self._session = AsyncSession(connection, autobegin=False, close_resets_only=False, expire_on_commit=False)
+        event.listen(self._session.sync_session, "before_commit", _refuse_commit)
+        self._scope: Scope | None = None
+        self._repositories: dict[Callable[[Scope], Any], Any] = {}
+        self._after_commit: list[Callable[[], Any]] = []
+        self._is_abandoned = False
+
+    # --- what it offers --------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used: inside its block, and not rolled back."""
+        return self._scope is not None and self._scope.connection.is_open
+
+    @property
+    def session(self) -> AsyncSession:
+        """A plain SQLAlchemy session in this transaction: `expire_on_commit=False`, nothing loads lazily."""
+        return self._opened.require_open()
+
+    @property
+    def connection(self) -> Connection:
+        """Raw SQL with `$1` placeholders in this transaction; pending changes are flushed before each call."""
+        return self._opened.connection
+
+    @property
+    def ledger_id(self) -> int:
+        """The id of the ledger that this unit of work is for."""
+        return self._of_ledger()[1]
+
+    @property
+    def ledgers(self) -> LedgerRepository:
+        """Every ledger of the database."""
+        return self._repository(LedgerRepository, self._opened)
+
+    @property
+    def accounts(self) -> AccountRepository:
+        """The accounts of this ledger."""
+        return self._repository(AccountRepository, self._of_ledger()[0])
+
+    @property
+    def currencies(self) -> CurrencyRepository:
+        """The currencies of this ledger."""
+        return self._repository(CurrencyRepository, self._of_ledger()[0])
+
+    @property
+    def journal(self) -> JournalRepository:
+        """The journal entries of this ledger."""
+        return self._repository(JournalRepository, self._of_ledger()[0])
+
+    @property
+    def statements(self) -> StatementRepository:
+        """The bank statements of this ledger."""
+        return self._repository(StatementRepository, self._of_ledger()[0])
+
+    @property
+    def reports(self) -> Reports:
+        """Trial balance, balance sheet, register and verification of this ledger."""
+        return self._repository(Reports, self._of_ledger()[0])
+
+    async def rollback(self) -> None:
+        """Abandon the transaction: nothing of it is stored, and the block ends without an error."""
+        scope = self._opened
+        scope.require_open()
+        self._is_abandoned = True
+        self._after_commit.clear()
+        scope.connection.close()
+        await undo(self._driver, self._transaction.rollback)
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Open a savepoint: an error that leaves the block undoes what the block did, and no more.
+
+        What was read before is not refreshed; read it again after an undone block.
+        """
+        session = self.session
+        with translated():
+            savepoint = await session.begin_nested()
+            await session.connection()  # SQLAlchemy would send SAVEPOINT only before its own next statement
+        try:
+            with leaving_block():
+                yield
+            if self.is_open:
+                with translated():
+                    await savepoint.commit()
+        except BaseException:
+            if self.is_open:
+                await undo(self._driver, savepoint.rollback)
+            raise
+
+    def after_commit(self, callback: Callable[[], Any]) -> None:
+        """Call *callback*, which may be a coroutine function, once the server has said COMMIT.
+
+        It is not called after a rollback. What callbacks raise cannot undo the commit: it leaves the
+        block together, as one ExceptionGroup, after all of them have run.
+        """
+        self._opened.require_open()
+        self._after_commit.append(callback)
+
+    async def call_back(self) -> None:
+        """Run the callbacks of `after_commit()`; the owner of the transaction calls it after COMMIT.
+
+        Raises:
+            ExceptionGroup: Some of them failed; all of them have run.
+        """
+        errors = []
+        for callback in self._after_commit:
+            try:
+                result = callback()
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:  # the commit stands, so that every callback gets its turn
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("the transaction is committed, but callbacks after it failed", errors)
+
+    # --- its life ----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        connection = Connection(self._driver, before_each=self._flush)
+        try:
+            with translated():
+                await self._session.begin()
+                await self._session.connection()
+            self._scope = Scope(self._session, connection, None)
+            self._scope = Scope(self._session, connection, await self._find_ledger())
+        except BaseException:
+            await self._close(connection)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        connection = self._opened.connection
+        try:
+            if error is None and not self._is_abandoned:
+                await self._commit(connection)
+        finally:
+            await self._close(connection)
+        if isinstance(error, ERRORS_OF_THE_DATABASE):
+            raise translate(error) from error
+
+    async def _commit(self, connection: Connection) -> None:
+        await self._flush()
+        connection.close()
+        with translated(committing=True):
+            await self._transaction.commit()
+
+    async def _close(self, connection: Connection) -> None:
+        connection.close()
+        with contextlib.suppress(sa_exc.SQLAlchemyError):  # another task is in the middle of it
+            await self._session.close()
+
+    async def _flush(self) -> None:
+        """Send pending changes, so that raw SQL sees them; check that the transaction is not over."""
+        session = self._session
+        if not session.is_active:
+            # A flush had failed: SQLAlchemy rolled the transaction back.
+            raise TransactionAbortedError
+        require_in_transaction(self._driver)
+        if session.new or session.dirty or session.deleted:
+            with translated():
+                await session.flush()
+
+    async def _find_ledger(self) -> int | None:
+        wanted = self._wanted
+        if wanted is None:
+            return None
+        if isinstance(wanted, Ledger):
+            found: Ledger | None = wanted
+        elif isinstance(wanted, str):
+            found = await self.ledgers.get_by_name(wanted)
+        else:
+            found = await self.ledgers.get(wanted)
+        if found is None or found.id is None:
+            raise LedgerNotFoundError(wanted.name if isinstance(wanted, Ledger) else wanted)
+        return found.id
+
+    @property
+    def _opened(self) -> Scope:
+        if self._scope is None:
+            raise ClosedError("unit of work")
+        return self._scope
+
+    def _of_ledger(self) -> tuple[Scope, int]:
+        scope = self._opened
+        if scope.ledger_id is None:
+            raise UsageError("this unit of work is for no ledger: open it with db.unit_of_work(ledger=...)")
+        return scope, scope.ledger_id
+
+    def _repository(self, kind: Callable[[Scope], _R], scope: Scope) -> _R:
+        if kind not in self._repositories:
+            self._repositories[kind] = kind(scope)
+        repository: _R = self._repositories[kind]
+        return repository
+
+
+def _refuse_commit(session: Session) -> None:
+    if session.in_nested_transaction():
+        return
+    raise UsageError("a unit of work commits when its block ends: leave the block instead of session.commit()")

@@ -1,0 +1,215 @@
+"""Real servers, a template database that the migrations built, and a fresh copy of it for whoever commits."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from finance import DatabaseManager
+from finance.embedded import EmbeddedServer
+from finance.models import Ledger
+from finance.unit_of_work import UnitOfWork
+from tests.network import Wire, wire_to
+
+TEMPLATE = "finance_template"
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+_copies = itertools.count(1)
+
+# No durability is needed here, and no test may see what the machine's environment says of databases.
+_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_SOURCES = ("FINANCE_DATABASE_URL", "DATABASE_URL", "FINANCE_DATA_DIR")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_configuration() -> Iterator[None]:
+    """Hide the environment's own databases from the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*_SOURCES, *(name for name in os.environ if name.startswith("PG"))):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def reachable_tmp() -> Iterator[Path]:
+    """A folder that the server's unprivileged user can reach too; pytest's own is root's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="finance-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running PostgreSQL with a template database at the current revision."""
+
+    name: str
+    url: str
+
+    def dsn(self, database: str) -> str:
+        """Name a database of this server."""
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
+
+    @contextlib.asynccontextmanager
+    async def administered(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """Lend a connection that creates and drops databases."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def copy(self, template: str = TEMPLATE) -> AsyncIterator[str]:
+        """Make a database from *template*, and drop it afterwards."""
+        name = f"finance_test_{os.getpid()}_{next(_copies)}"
+        async with self.administered() as admin:
+            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        try:
+            yield self.dsn(name)
+        finally:
+            async with self.administered() as admin:
+                await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def build_template(self) -> None:
+        """Have the migrations build the template database."""
+        async with self.administered() as admin:
+            await admin.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+            await admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
+        async with DatabaseManager(self.dsn(TEMPLATE)) as db:
+            await db.migrations.upgrade()
+
+
+class Servers:
+    """The servers of this run, each started when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._servers: dict[str, Server] = {}
+        self._stack = contextlib.AsyncExitStack()
+
+    async def get(self, name: str) -> Server:
+        """Return the running server *name*: a version out of the wheel, "15" of Debian, or "url"."""
+        if name not in self._servers:
+            server = Server(name, await self._start(name))
+            await server.build_template()
+            self._servers[name] = server
+        return self._servers[name]
+
+    async def _start(self, name: str) -> str:
+        if name == "url":
+            return os.environ["FINANCE_TEST_DATABASE_URL"]
+        binaries = DEBIAN_15 if name == "15" else None
+        embedded = EmbeddedServer(self._folder / name, version=int(name), binaries=binaries, settings=_SETTINGS)
+        await self._stack.enter_async_context(embedded)
+        return embedded.dsn("postgres")
+
+    async def stop(self) -> None:
+        """Stop every server that was started."""
+        await self._stack.aclose()
+
+
+def _versions() -> list[str]:
+    present = ["18", "16"]
+    if DEBIAN_15.is_dir():
+        present.append("15")
+    if os.environ.get("FINANCE_TEST_DATABASE_URL"):
+        present.append("url")
+    return present
+
+
+@pytest_asyncio.fixture(scope="session")
+async def servers(reachable_tmp: Path) -> AsyncIterator[Servers]:
+    """Every server of this run."""
+    running = Servers(reachable_tmp)
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server(servers: Servers) -> Server:
+    """PostgreSQL 18 out of the wheel."""
+    return await servers.get("18")
+
+
+@pytest.fixture(scope="session", params=_versions())
+def version(request: pytest.FixtureRequest) -> str:
+    """Each PostgreSQL that this machine can run: a test that takes it runs once on each."""
+    name: str = request.param
+    return name
+
+
+@pytest_asyncio.fixture(scope="session")
+async def each_server(servers: Servers, version: str) -> Server:
+    """Each server in turn."""
+    return await servers.get(version)
+
+
+@pytest_asyncio.fixture
+async def dsn(server: Server) -> AsyncIterator[str]:
+    """A database of its own, at the current revision, for a test that commits."""
+    async with server.copy() as dsn:
+        yield dsn
+
+
+@pytest_asyncio.fixture
+async def db(dsn: str) -> AsyncIterator[DatabaseManager]:
+    """A manager of a database of its own."""
+    async with DatabaseManager(dsn) as manager:
+        yield manager
+
+
+@pytest_asyncio.fixture
+async def each_dsn(each_server: Server) -> AsyncIterator[str]:
+    """A database of its own on each server in turn."""
+    async with each_server.copy() as dsn:
+        yield dsn
+
+
+@pytest_asyncio.fixture
+async def each_db(each_dsn: str) -> AsyncIterator[DatabaseManager]:
+    """A manager of a database of its own on each server in turn."""
+    async with DatabaseManager(each_dsn) as manager:
+        yield manager
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shared_db(server: Server) -> AsyncIterator[tuple[DatabaseManager, Ledger]]:
+    """A manager and a ledger that tests share, since what they write is rolled back."""
+    async with server.copy() as dsn, DatabaseManager(dsn) as manager:
+        yield manager, await manager.ledgers.create("Shared", base_currency="EUR")
+
+
+@pytest_asyncio.fixture
+async def uow(shared_db: tuple[DatabaseManager, Ledger]) -> AsyncIterator[UnitOfWork]:
+    """A unit of work that is rolled back, after everything that waits for COMMIT has been checked."""
+    manager, ledger = shared_db
+    async with manager.unit_of_work(ledger) as unit:
+        yield unit
+        if unit.is_open:
+            await unit.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            await unit.rollback()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def common_dsn(server: Server) -> AsyncIterator[str]:
+    """A database at the current revision that tests share: what they leave in it disturbs nobody."""
+    async with server.copy() as dsn:
+        yield dsn
+
+
+@pytest_asyncio.fixture
+async def wire(server: Server) -> AsyncIterator[Wire]:
+    """A network to PostgreSQL 18 that can fail."""
+    async with wire_to(server.url) as wire:
+        yield wire
