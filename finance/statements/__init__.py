@@ -1,0 +1,21 @@
+"""What banks send: readers that turn a file into values, and their import into the books.
+
+`read_statements(path)` needs the extra `statements`; importing this package does not.
+"""
+
+from finance.statements.importer import import_statements
+from finance.statements.reading import parse_statements, read_statements
+from finance.statements.result import ImportResult, StatementResult
+from finance.statements.statement import LineKind, Statement, StatementFile, StatementLine
+
+__all__ = [
+    "ImportResult",
+    "LineKind",
+    "Statement",
+    "StatementFile",
+    "StatementLine",
+    "StatementResult",
+    "import_statements",
+    "parse_statements",
+    "read_statements",
+]

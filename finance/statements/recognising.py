@@ -1,0 +1,68 @@
+"""What a file is that is not a bank statement, so that the error can say it."""
+
+from __future__ import annotations
+
+_SIGNATURES = (
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive or an office document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old office document"),
+)
+
+_BEGINNINGS = (
+    ("ofxheader", "the header of an OFX file without its content"),
+    ("!type:", "a QIF file"),
+    ("!account", "a QIF file"),
+    (":20:", "an MT940 statement"),
+    ("{1:", "an MT940 statement"),
+    ("{", "a JSON document"),
+    ("[", "a JSON document"),
+)
+
+
+def describe(data: bytes) -> str:
+    """Say in one line what *data* is instead of a statement, and what to do about it."""
+    if not data.strip(b" \t\r\n\x00\xef\xbb\xbf"):
+        return "the file is empty"
+    return f"this is {_kind(data)}; export the statement as OFX or QFX"
+
+
+def foreign(data: bytes) -> str | None:
+    """Name the other kind of file that *data* is for certain; None for text that may be OFX."""
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return kind
+    before_ofx = _beginning(data).split("<ofx")[0]
+    if "<html" in before_ofx or "<!doctype html" in before_ofx:
+        return "a web page, perhaps the bank's login page"
+    return None
+
+
+def _kind(data: bytes) -> str:
+    if kind := foreign(data):
+        return kind
+    if b"\x00" in data:
+        return "a binary file"
+    beginning = _beginning(data)
+    if beginning.startswith("<?xml"):
+        return "an ISO 20022 (CAMT) statement" if "iso:20022" in beginning else "an XML document other than OFX"
+    for start, kind in _BEGINNINGS:
+        if beginning.startswith(start):
+            return kind
+    return "a table (CSV)" if _is_table(beginning) else "not a bank statement of a known format"
+
+
+def _beginning(data: bytes) -> str:
+    return data[:4096].removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip().lower()
+
+
+def _is_table(beginning: str) -> bool:
+    lines = [line for line in beginning.splitlines() if line.strip()][:2]
+    columns = ([line.count(mark) for line in lines] for mark in ",;\t")
+    return len(lines) > 1 and any(counts[0] > 0 and counts[0] == counts[1] for counts in columns)

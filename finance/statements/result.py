@@ -1,0 +1,62 @@
+"""What an import did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StatementResult:
+    """What became of one statement of a file.
+
+    Attributes:
+        account: The account of the books; for an account that the file merely lists, the one that it would get.
+        currency: None for an account that the file merely lists: it was not opened.
+        lines: How many the statement has.
+        added: How many of them were new; the others were stored by an earlier import.
+        sum: Of all its cash lines, new or not, with the decimals as written.
+        opening_balance: What the bank says, None where it does not.
+        closing_balance: What the bank says, None where it does not.
+        closing_on: The day at whose end the closing balance holds; None: after all that is posted.
+        books_balance: The account's balance in the books at the same time; None without a closing balance.
+        securities: How many lines move securities, which are stored but not posted yet.
+        pending: How many lines the bank announces as not booked yet; they are left out.
+    """
+
+    account: str
+    currency: str | None
+    lines: int
+    added: int
+    sum: Decimal
+    opening_balance: Decimal | None = None
+    closing_balance: Decimal | None = None
+    closing_on: date | None = None
+    books_balance: Decimal | None = None
+    securities: int = 0
+    pending: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """How many of its lines were stored by an earlier import."""
+        return self.lines - self.added
+
+    @property
+    def closing_balance_matches(self) -> bool | None:
+        """Whether the books agree with the bank; None where the bank states no closing balance."""
+        return None if self.closing_balance is None else self.closing_balance == self.books_balance
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of a file: its name, its format, and each of its statements in the order of the file."""
+
+    file: str
+    format: str
+    statements: tuple[StatementResult, ...]
+
+    @property
+    def added(self) -> int:
+        """How many lines were new."""
+        return sum(statement.added for statement in self.statements)

@@ -1,0 +1,106 @@
+"""What a bank sent, as values: a file, its statements, their lines.
+
+Nothing here is interpreted: dates are the calendar dates that the bank wrote, amounts have the decimals that
+it wrote, and whatever has no attribute of its own is in `StatementLine.raw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from finance.money import total
+
+LineKind = Literal["cash", "security"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One line of a statement.
+
+    A line of kind `"cash"` changes the account's balance by `amount`. A line of kind `"security"` (a purchase, a
+    sale, a dividend inside an investment account) carries amount 0, because its effect on cash is not
+    imported yet; its figures are in `raw`.
+
+    Attributes:
+        number: Position in its statement, from 1.
+        date: The calendar date that the bank wrote, never shifted by a time zone.
+        amount: In major units of `currency`, or else of the statement's, with the decimals as written.
+        bank_id: The bank's own id of the line; banks repeat it, and some leave it out.
+        type: `"DEBIT"`, `"ATM"`, ... or the kind of security movement (`"BUYSTOCK"`), upper case.
+        currency: What the line itself says its amount is in (ISO 4217, upper case); None says the statement's.
+        raw: Every element of the line by name, as the bank wrote it but for the white space around it: `"TRNAMT"`,
+            nested ones as `"CURRENCY.CURSYM"`, a repeated one as `"MEMO[2]"`, text between elements as `"#text"`.
+    """
+
+    number: int
+    date: date
+    amount: Decimal
+    kind: LineKind = "cash"
+    bank_id: str | None = None
+    type: str | None = None
+    payee: str | None = None
+    memo: str | None = None
+    check_number: str | None = None
+    currency: str | None = None
+    raw: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The lines of one account over a period.
+
+    Attributes:
+        bank: The bank's or broker's id, as the file has it.
+        account: The account's number, as the bank writes it.
+        account_kind: `"CHECKING"`, `"SAVINGS"`, `"MONEYMRKT"`, `"CREDITLINE"`, `"CD"`, `"CREDITCARD"`, `"INVESTMENT"`.
+        currency: ISO 4217, upper case; None where the file merely lists the account.
+        opening_balance: None where the format has none, as in OFX.
+        closing_balance: The balance that the bank claims at the end of `closing_on`, with the decimals as written.
+        pending: How many lines the bank announces as not booked yet; they are not among `lines`.
+    """
+
+    bank: str | None
+    branch: str | None
+    account: str
+    account_kind: str | None
+    currency: str | None
+    lines: tuple[StatementLine, ...] = ()
+    starts_on: date | None = None
+    ends_on: date | None = None
+    opening_balance: Decimal | None = None
+    closing_balance: Decimal | None = None
+    closing_on: date | None = None
+    pending: int = 0
+
+    @property
+    def sum(self) -> Decimal:
+        """The exact sum of the amounts of all cash lines; 0 for none.
+
+        It keeps the decimals as written: -1.00 and -1.00 are -2.00. It is a control total, to compare with another
+        reader's or the bank's: lines that state a currency of their own are added as if they had not.
+        """
+        return total(line.amount for line in self.lines if line.kind == "cash")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A file of a bank: where it came from, and the statements in it, in the order of the file.
+
+    Attributes:
+        name: The file's name, without its folder.
+        format: `"ofx"`, which covers QFX.
+        version: The format's version as the file states it (`"102"`, `"203"`), None where it states none.
+        sha256: Of the bytes of the file, in hexadecimal.
+        institution: The bank's name, where the file has it.
+    """
+
+    name: str
+    format: str
+    version: str | None
+    sha256: str
+    institution: str | None
+    statements: tuple[Statement, ...]
