@@ -1,0 +1,87 @@
+"""The command line: which commands there are, and how a run ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+
+from cyclopts import App, CycloptsError
+
+import finance
+from finance.cli.commands.accounts import accounts, balances
+from finance.cli.commands.register import register
+from finance.cli.commands.statements import import_file
+from finance.cli.commands.upgrade import upgrade
+from finance.cli.commands.verify import verify
+from finance.cli.terminal import prepare_streams, tell
+from finance.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbeddedServerError,
+    FinanceError,
+    InvalidError,
+    NotFoundError,
+)
+
+BAD_INPUT = 2
+FAILED = 1
+#: 128 and the number of the signal, as shells count.
+INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
+
+
+def _version() -> str:
+    try:
+        return f"finance {finance.__version__}"
+    except PackageNotFoundError:
+        return "finance, from a checkout that is not installed"
+
+
+app = App(
+    name="finance",
+    help="""Double-entry books on PostgreSQL: import what the bank sends, ask what is there.
+
+    The database is --database, or else what FINANCE_DATABASE_URL, DATABASE_URL or the PG* variables name,
+    or else a private PostgreSQL on this machine.
+    """,
+    version=_version,
+    suppress_keyboard_interrupt=False,
+)
+app.command(upgrade)
+app.command(import_file, name="import")
+app.command(accounts)
+app.command(balances)
+app.command(register)
+app.command(verify)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit status. Whatever goes wrong is one line on standard error."""
+    prepare_streams()
+    try:
+        status = app(arguments, print_error=False, exit_on_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. What is left in the buffer must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (CycloptsError, FinanceError, OSError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        message, status = _explained(error)
+        tell(message)
+    return status or 0
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """Return what to tell about *error*, and the exit status."""
+    if isinstance(error, CycloptsError):
+        return f"{str(error).rstrip('.')}; see finance --help", BAD_INPUT
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, asyncio.CancelledError):
+        return "terminated", TERMINATED
+    if isinstance(error, AuthenticationError | EmbeddedServerError):
+        return str(error), FAILED
+    is_bad_input = isinstance(error, InvalidError | NotFoundError | ConfigurationError)
+    return str(error), BAD_INPUT if is_bad_input else FAILED

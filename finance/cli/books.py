@@ -1,0 +1,115 @@
+"""Which database and which books a command is about."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from finance import DatabaseManager, Ledger, UnitOfWork
+from finance.cli.terminal import tell
+from finance.database import manager_for_command
+from finance.errors import InvalidError, NotConfiguredError
+from finance.settings import resolve
+
+_DEFAULT_LEDGER = "main"
+_DEFAULT_CURRENCY = "EUR"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The options that every command has."""
+
+    json: Annotated[bool, Parameter(negative="", help="Print one JSON document; amounts are strings.")] = False
+    ledger: Annotated[str, Parameter(help="The set of books; made on first use.")] = _DEFAULT_LEDGER
+    database: Annotated[
+        str | None,
+        Parameter(help='A PostgreSQL URL, or "embedded"; otherwise what the environment names.', show_default=False),
+    ] = None
+    base_currency: Annotated[
+        str | None,
+        Parameter(help="Of a ledger that is made now; otherwise the file's, or EUR.", show_default=False),
+    ] = None
+
+
+HERE = Where()
+
+
+@contextlib.asynccontextmanager
+async def connected(where: Where, *, migrate: bool = True) -> AsyncIterator[DatabaseManager]:
+    """Connect to the database. A private one that is new gets its tables; any other is left as it is.
+
+    Raises:
+        FinanceError: As `DatabaseManager.connect()`.
+    """
+    _end_on_sigterm()
+    async with manager_for_command(where.database, tell=tell) as db:
+        if migrate and _is_embedded(where.database) and await db.migrations.current() is None:
+            tell("setting up the embedded database")
+            await db.migrations.upgrade()
+        yield db
+
+
+@contextlib.asynccontextmanager
+async def reading(where: Where) -> AsyncIterator[UnitOfWork]:
+    """Read the books as they are at one instant.
+
+    Raises:
+        FinanceError: As `connected()` and `ledger_of()`.
+    """
+    async with connected(where) as db:
+        ledger = await ledger_of(db, where)
+        async with db.unit_of_work(ledger, isolation="repeatable_read", read_only=True) as uow:
+            yield uow
+
+
+async def ledger_of(db: DatabaseManager, where: Where, *, base_currency: str | None = None) -> Ledger:
+    """Return the ledger, making it when there is none.
+
+    Args:
+        db: The database.
+        where: What the command was told.
+        base_currency: Of a new ledger, where the command was not told it.
+
+    Raises:
+        InvalidError: The ledger has another base currency than the command was told.
+        CurrencyError: ISO 4217 does not know the currency.
+    """
+    found = await db.ledgers.get_by_name(where.ledger)
+    if found is None:
+        chosen = where.base_currency or base_currency or _DEFAULT_CURRENCY
+        found = await db.ledgers.get_or_create(where.ledger, base_currency=chosen)
+        if where.ledger != _DEFAULT_LEDGER:
+            tell(f"made the ledger {where.ledger!r}, base currency {found.base_currency}")
+    if where.base_currency is not None and where.base_currency.upper() != found.base_currency:
+        raise InvalidError(
+            f"ledger {where.ledger!r} has base currency {found.base_currency}, not {where.base_currency!r}:"
+            " leave --base-currency out, or name another ledger"
+        )
+    return found
+
+
+async def exponents_of(uow: UnitOfWork) -> dict[str, int]:
+    """Return how many decimals each currency of the ledger has."""
+    return {currency.code: currency.exponent async for currency in uow.currencies.stream()}
+
+
+def _is_embedded(dsn: str | None) -> bool:
+    try:
+        return resolve(dsn).is_embedded
+    except NotConfiguredError:
+        return True
+
+
+def _end_on_sigterm() -> None:
+    """Let SIGTERM unwind the command as Ctrl-C does, so that it leaves no server and no transaction behind."""
+    task = asyncio.current_task()
+    if task is not None:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -1,0 +1,1 @@
+"""The commands: each asks the library and hands the answer to be written."""

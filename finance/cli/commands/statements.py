@@ -1,0 +1,111 @@
+"""`finance import`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from finance import UnitOfWork
+from finance.cli import documents, tables
+from finance.cli.books import HERE, Where, connected, ledger_of
+from finance.cli.terminal import progress, tell, write_json, write_listing
+from finance.errors import CurrencyError
+from finance.money import iso_currency, total
+from finance.statements import StatementFile, parse_statements, read_statements, reading
+from finance.statements.importer import import_statements
+from finance.statements.result import ImportResult, StatementResult
+
+#: Bytes to read, and lines to import, that take long enough to show how far it is.
+_LONG_FILE = 100_000
+_LONG_WORK = 1_000
+
+
+# Not a coroutine: reading takes seconds or waits for standard input, and outside the event loop Ctrl-C ends it at once.
+def import_file(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True, help="An OFX or QFX file; - reads standard input.")],
+    /,
+    *,
+    account: Annotated[str | None, Parameter(help="Which account it is; for the first file of one account.")] = None,
+    where: Where = HERE,
+) -> None:
+    """Import what the bank sent: all of the file that is new, or nothing.
+
+    A file that comes again, or overlaps an earlier one, adds only what is new.
+    """
+    with progress("Reading", is_long=_size(file) > _LONG_FILE):
+        read = _read(file)
+    result = asyncio.run(_import(read, account, where))
+    document = documents.imported(result)
+    if where.json:
+        write_json(document)
+    else:
+        write_listing(tables.imported(document))
+    for remark in remarks(result):
+        tell(remark)
+
+
+async def _import(file: StatementFile, account: str | None, where: Where) -> ImportResult:
+    async with connected(where) as db:
+        ledger = await ledger_of(db, where, base_currency=_currency_of(file))
+        lines = sum(len(statement.lines) for statement in file.statements)
+        with progress("Importing", is_long=lines > _LONG_WORK) as show:
+
+            async def work(uow: UnitOfWork) -> ImportResult:
+                return await import_statements(uow, file, account=account, progress=show)
+
+            return await db.run(work, ledger=ledger)
+
+
+def remarks(result: ImportResult) -> Iterator[str]:
+    """Yield what the user should know of an import that went well: what was left out, and what does not add up."""
+    listed = sum(statement.currency is None for statement in result.statements)
+    if listed:
+        yield f"{result.file}: accounts that it lists without a statement, and that were not opened: {listed}"
+    for statement in result.statements:
+        yield from _remarks_on(statement)
+
+
+def _remarks_on(statement: StatementResult) -> Iterator[str]:
+    if statement.securities:
+        yield (
+            f"{statement.account}: securities are not supported yet;"
+            f" lines that move them, kept but not posted: {statement.securities}"
+        )
+    if statement.pending:
+        yield f"{statement.account}: lines that the bank has not booked yet, left out: {statement.pending}"
+    bank, books = statement.closing_balance, statement.books_balance
+    if bank is not None and books is not None and bank != books:
+        when = f" on {statement.closing_on}" if statement.closing_on else ""
+        yield (
+            f"{statement.account}: the bank says {bank:f} {statement.currency}{when}, the books say {books:f}"
+            f" (difference {total([bank, books.copy_negate()]):f}):"
+            " an earlier statement or the opening balance is missing, or the file does not add up"
+        )
+
+
+def _size(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except (OSError, ValueError):  # standard input, or what the reader will refuse
+        return 0
+
+
+def _read(file: str) -> StatementFile:
+    if file != "-":
+        return read_statements(file)
+    return parse_statements(sys.stdin.buffer.read(reading.LARGEST + 1), name="standard input")
+
+
+def _currency_of(file: StatementFile) -> str | None:
+    """Return the first currency of *file* that a ledger can be based on."""
+    for statement in file.statements:
+        try:
+            return iso_currency(statement.currency or "").code
+        except CurrencyError:
+            continue
+    return None
