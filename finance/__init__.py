@@ -55,7 +55,10 @@ __all__ = [
 def __getattr__(name: str) -> str:
     if name == "__version__":
         # Not at import: reading the installed metadata takes a tenth of the package's import time.
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
-        return version("finance-ledger")
+        try:
+            return version("finance-ledger")
+        except PackageNotFoundError:
+            return "0+unknown"  # a checkout that was not installed
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

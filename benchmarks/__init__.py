@@ -1,0 +1,1 @@
+"""What is measured, against whom: `make bench`, or `make bench NAME=P1` for one row."""

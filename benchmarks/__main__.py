@@ -1,0 +1,46 @@
+"""Run the rows on an embedded server of its own and write `benchmarks/results.json`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import connection, importing
+from benchmarks.harness import Result, table
+from finance import DatabaseManager, EmbeddedServer
+
+NAMES = [*connection.ROWS, "P12"]
+RESULTS = Path(__file__).with_name("results.json")
+
+
+async def measure(names: list[str], folder: Path) -> list[Result]:
+    """Measure the rows *names* in turn, on a server that keeps its data in *folder*."""
+    async with EmbeddedServer(folder) as server:
+        async with DatabaseManager(server.dsn()) as db:
+            await db.migrations.upgrade()
+        results = [await connection.measure(name, server.dsn()) for name in names if name in connection.ROWS]
+    return results + ([importing.measure()] if "P12" in names else [])
+
+
+def main() -> None:
+    """Measure what the command line names, or all."""
+    names = [name for name in sys.argv[1:] if name] or NAMES
+    if unknown := sorted(set(names) - set(NAMES)):
+        sys.exit(f"no row {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    folder = Path(tempfile.mkdtemp(prefix="finance-bench-"))
+    folder.chmod(0o755)  # as root, the server runs as another user
+    try:
+        results = asyncio.run(measure(names, folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    RESULTS.write_text(json.dumps([dataclasses.asdict(result) for result in results], indent=2) + "\n")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
