@@ -7,6 +7,7 @@ import sys
 from alembic import context
 from sqlalchemy import Connection, text
 
+from finance import migrations
 from finance.database import manager_for_command
 from finance.errors import FinanceError
 from finance.migrations import VERSION_TABLE
@@ -32,7 +33,7 @@ def configure(**where: object) -> None:
 def migrate(connection: Connection) -> None:
     """Run what was asked for on *connection*, which is in no transaction yet."""
     # Rather fail and be run again than have every reader queue behind a lock that is not granted.
-    connection.execute(text("SET lock_timeout = '5s'"))
+    connection.execute(text(f"SET lock_timeout = '{migrations.TABLE_LOCK_TIMEOUT}'"))
     connection.commit()
     configure(connection=connection)
     may_write = not context.get_context().opts.get("dont_mutate")
@@ -79,13 +80,15 @@ async def migrate_from_command_line() -> None:
 def main() -> None:
     """Do what Alembic was called for."""
     if context.is_offline_mode():
-        configure(dialect_name="postgresql", literal_binds=True)
+        # The dialect's own style of parameters would double every % in the guards.
+        configure(dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, literal_binds=True)
         with context.begin_transaction():
             context.run_migrations()
     elif (connection := config.attributes.get("connection")) is not None:
         migrate(connection)
     else:
-        logging.config.fileConfig(config.config_file_name, disable_existing_loggers=False)
+        if config.file_config.has_section("loggers"):  # the ini of a user of the package may have no logging
+            logging.config.fileConfig(config.config_file_name, disable_existing_loggers=False)
         try:
             asyncio.run(migrate_from_command_line())
         except FinanceError as error:

@@ -49,7 +49,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 
@@ -57,6 +57,16 @@ class FinanceError(Exception):
     """Any failure that this library reports."""
 
     retryable: ClassVar[bool] = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python would call the class with the finished message, which is not what its __init__ takes.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[FinanceError], args: tuple[Any, ...], attributes: dict[str, Any]) -> FinanceError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 # --- where a connection comes from ---------------------------------------------------------------
@@ -140,7 +150,7 @@ class InvalidError(FinanceError):
 class AmountError(InvalidError):
     """An amount that is not exact, not finite, zero, too fine or too large.
 
-    `value` is the amount as it was given, or `...` where the database refused it without saying which.
+    `value` is the amount as it was given, or None where the database refused it without saying which.
     """
 
     def __init__(self, value: object, reason: str, *, exponent: int | None = None) -> None:
@@ -156,7 +166,7 @@ class CurrencyError(InvalidError):
 
     def __init__(self, currency: str | None, reason: str) -> None:
         self.currency = currency
-        super().__init__(f"currency {currency!r}: {reason}")
+        super().__init__(reason if currency is None else f"currency {currency!r}: {reason}")
 
 
 class UnbalancedEntryError(InvalidError):
@@ -207,9 +217,11 @@ class PeriodClosedError(InvalidError):
 class BalanceLimitError(InvalidError):
     """A balance would leave the limits of its account."""
 
-    def __init__(self, limit: str) -> None:
+    def __init__(self, limit: str, account_id: int | None = None) -> None:
         self.limit = limit
-        super().__init__(f"the balance would go beyond its account's {limit} balance")
+        self.account_id = account_id
+        whose = "its account's" if account_id is None else f"account {account_id}'s"
+        super().__init__(f"the balance would go beyond {whose} {limit} balance")
 
 
 class StatementFileError(InvalidError):
@@ -357,7 +369,11 @@ class LockTimeoutError(UnavailableError):
 
 
 class QueryTimeoutError(UnavailableError):
-    """A statement ran longer than it may; it is not retried by itself."""
+    """A statement ran longer than it may; it is not retried by itself.
+
+    In a transaction nothing of it is stored. One that commits by itself may have finished just before it
+    was cancelled.
+    """
 
     retryable: ClassVar[bool] = False
 
@@ -375,7 +391,8 @@ class ConnectionLostError(UnavailableError):
 class OutcomeUnknownError(FinanceError):
     """The connection broke while the server was committing: stored, or not, nobody can say yet.
 
-    Run the same work again with the same entry ids: what was stored is then told as a replay.
+    A statement outside of a transaction commits by itself, so that it may end like this, too. Run the same
+    work again with the same entry ids: what was stored is then told as a replay.
     """
 
     def __init__(self) -> None:

@@ -166,11 +166,15 @@ def _noun(table: str | None) -> str:
 
 
 def _detail(error: asyncpg.PostgresError) -> Detail:
-    """Return what a guard put into DETAIL; PostgreSQL's own details hold values and are not read."""
+    """Return what a guard put into DETAIL; of PostgreSQL's own details, which hold values, an account's id."""
+    text = error.detail or ""
     with contextlib.suppress(ValueError):
-        detail = json.loads(error.detail or "")
+        detail = json.loads(text)
         if isinstance(detail, dict):
             return detail
+    # A CHECK constraint shows the whole row that fails it; the first two columns are the ledger and the id.
+    if error.table_name == "accounts" and (row := re.search(r"\(\d+, (\d+), ", text)):
+        return {"account": int(row[1])}
     return {}
 
 
@@ -240,9 +244,9 @@ _BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_accounts_name_plain": _plain("an account's name", 500),
     "ck_accounts_type_known": _invalid("an account's type is asset, liability, equity, income or expense"),
     "ck_accounts_purpose_known": _invalid("an account's purpose is 'adjustments' or none"),
-    "ck_accounts_balance_finite": lambda _: AmountError(..., "the balance would not be a finite number"),
-    "ck_accounts_minimum_balance": lambda _: BalanceLimitError("minimum"),
-    "ck_accounts_maximum_balance": lambda _: BalanceLimitError("maximum"),
+    "ck_accounts_balance_finite": lambda _: AmountError(..., "would make the balance infinite or not a number"),
+    "ck_accounts_minimum_balance": lambda detail: BalanceLimitError("minimum", detail.get("account")),
+    "ck_accounts_maximum_balance": lambda detail: BalanceLimitError("maximum", detail.get("account")),
     "ck_accounts_closed_after_opened": _invalid("an account is closed on or after the day it was opened"),
     "ck_accounts_starts_at_zero": _sealed("a new account starts at zero", "post an opening balance"),
     "ck_accounts_id_by_database": _sealed("the id of an account is given out by the database", "leave it out"),

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 #: Alembic's table of the applied revision; an application's own `alembic_version` is never met.
 VERSION_TABLE = "finance_version"
 
+#: How long a migration waits for a table that others use.
+TABLE_LOCK_TIMEOUT = "5s"
+
 _READ_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - our own name
 _UNDEFINED_TABLE = "42P01"
 

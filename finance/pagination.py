@@ -38,7 +38,7 @@ def decode_cursor(cursor: str, order: str) -> list[str | int]:
     """
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except ValueError:
+    except (ValueError, RecursionError):  # of somebody else's making: it comes back from the web
         found = None
     if not isinstance(found, list) or found[:1] != [order]:
         raise InvalidError("the cursor is not one of this list; pass on the next_cursor of its last page")
@@ -51,6 +51,6 @@ def require_limit(limit: int) -> int:
     Raises:
         InvalidError: It is not between 1 and `PAGE_SIZE_MAX`.
     """
-    if not 1 <= limit <= PAGE_SIZE_MAX:
-        raise InvalidError(f"limit {limit}: a page has 1 to {PAGE_SIZE_MAX} items")
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= PAGE_SIZE_MAX:
+        raise InvalidError(f"limit {limit!r}: a page has 1 to {PAGE_SIZE_MAX} items")
     return limit

@@ -45,10 +45,17 @@ class UnitOfWork:
     the database.
     """
 
-    def __init__(self, connection: AsyncConnection, driver: Driver, ledger: Ledger | int | str | None) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        driver: Driver,
+        ledger: Ledger | int | str | None,
+        base_currency: str | None = None,
+    ) -> None:
         self._transaction = connection
         self._driver = driver
         self._wanted = ledger
+        self._base_currency = base_currency
         # It joins the transaction that has begun, and can neither commit it nor begin another.
         self._session = AsyncSession(connection, autobegin=False, close_resets_only=False, expire_on_commit=False)
         event.listen(self._session.sync_session, "before_commit", _refuse_commit)
@@ -122,9 +129,11 @@ class UnitOfWork:
     async def savepoint(self) -> AsyncIterator[None]:
         """Open a savepoint: an error that leaves the block undoes what the block did, and no more.
 
-        What was read before is not refreshed; read it again after an undone block.
+        What was read before is not refreshed; read it again after an undone block. Callbacks that
+        `after_commit()` took in an undone block are dropped with it.
         """
         session = self.session
+        callbacks = len(self._after_commit)
         with translated():
             savepoint = await session.begin_nested()
             await session.connection()  # SQLAlchemy would send SAVEPOINT only before its own next statement
@@ -135,6 +144,7 @@ class UnitOfWork:
                 with translated():
                     await savepoint.commit()
         except BaseException:
+            del self._after_commit[callbacks:]
             if self.is_open:
                 await undo(self._driver, savepoint.rollback)
             raise
@@ -220,6 +230,8 @@ class UnitOfWork:
             return None
         if isinstance(wanted, Ledger):
             found: Ledger | None = wanted
+        elif isinstance(wanted, str) and self._base_currency is not None:
+            found = await self.ledgers.get_or_create(wanted, base_currency=self._base_currency)
         elif isinstance(wanted, str):
             found = await self.ledgers.get_by_name(wanted)
         else:

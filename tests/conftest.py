@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 
 from finance import DatabaseManager
 from finance.embedded import EmbeddedServer
@@ -213,3 +216,43 @@ async def wire(server: Server) -> AsyncIterator[Wire]:
     """A network to PostgreSQL 18 that can fail."""
     async with wire_to(server.url) as wire:
         yield wire
+
+
+class Queries:
+    """The statements that reached the server, those that only frame a transaction or reset a session left out."""
+
+    _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "CLOSE ALL", "SELECT version_num")
+
+    def __init__(self, manager: DatabaseManager) -> None:
+        self._seen: list[str] = []
+        event.listen(manager.engine.sync_engine, "before_cursor_execute", self._on_sqlalchemy)
+        event.listen(manager.engine.sync_engine, "checkout", self._on_checkout)
+
+    def _on_sqlalchemy(self, _conn: Any, _cursor: Any, statement: str, _values: Any, _context: Any, many: bool) -> None:  # noqa: FBT001
+        if not many:  # the driver tells of those
+            self._seen.append(statement)
+
+    def _on_checkout(self, adapter: Any, _record: Any, _proxy: Any) -> None:
+        adapter.driver_connection.add_query_logger(self._on_driver)
+
+    def _on_driver(self, record: Any) -> None:
+        self._seen.append(record.query)
+
+    async def of(self, call: Awaitable[Any]) -> list[str]:
+        """Await *call*, and return what each statement that it took was: SELECT, INSERT, UPDATE and so on."""
+        await asyncio.sleep(0)  # the driver tells in the next turn of the loop
+        self._seen.clear()
+        await call
+        await asyncio.sleep(0)
+        return [_verb(query) for query in self._seen if not query.lstrip().startswith(self._FRAME)]
+
+
+def _verb(query: str) -> str:
+    first = query.split()[0].upper()
+    return first if first != "WITH" else "INSERT" if "INSERT INTO" in query else "SELECT"
+
+
+@pytest_asyncio.fixture
+async def queries(db: DatabaseManager) -> Queries:
+    """Count the statements of *db* that reach the server."""
+    return Queries(db)

@@ -43,7 +43,7 @@ UNION ALL SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, 
   FROM pg_index JOIN pg_class AS c ON c.oid = indrelid WHERE c.relnamespace = $1::regnamespace
 UNION ALL SELECT 'function', proname, oidvectortypes(proargtypes), pg_get_functiondef(oid)
   FROM pg_proc WHERE pronamespace = $1::regnamespace
-UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, tgenabled || pg_get_triggerdef(t.oid)
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, tgenabled::text || pg_get_triggerdef(t.oid)
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid
  WHERE NOT tgisinternal AND c.relnamespace = $1::regnamespace
 UNION ALL SELECT 'storage', relname, relkind::text, concat_ws(' ', reloptions::text, relpersistence)
@@ -204,7 +204,7 @@ async def test_a_migration_does_not_wait_for_a_busy_table_for_ever(
     db: DatabaseManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every reader would queue behind it; it gives up, rolls back and may be run again."""
-    monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=0")
+    monkeypatch.setattr(migrations, "TABLE_LOCK_TIMEOUT", "100ms")
     async with db.transaction() as conn:
         await conn.fetch("SELECT * FROM accounts")
         with pytest.raises(LockTimeoutError):
@@ -331,12 +331,15 @@ async def test_every_schema_has_the_same_shape(empty_dsn: str, db: DatabaseManag
     async with DatabaseManager(empty_dsn, schema="books_a") as a:
         await a.migrations.upgrade()
         moved = [tuple(word.replace("books_a", "public") for word in row) for row in await shape(a, "books_a")]
-        pinned = await a.fetch("SELECT proconfig FROM pg_proc WHERE pronamespace = 'books_a'::regnamespace")
+        pinned = await a.fetch(
+            "SELECT unnest(proconfig) AS setting FROM pg_proc WHERE pronamespace = 'books_a'::regnamespace"
+        )
 
     # Outside of the search path, PostgreSQL writes public.accounts for accounts.
     plain = [tuple(word.replace("public.", "") for word in row) for row in await shape(db)]
     assert [tuple(word.replace("public.", "") for word in row) for row in moved] == plain
-    assert {row["proconfig"][0] for row in pinned if row["proconfig"]} == {"search_path=books_a, pg_temp"}
+    paths = {row["setting"] for row in pinned if row["setting"].startswith("search_path")}
+    assert paths == {"search_path=books_a, pg_temp"}
 
 
 async def test_a_schema_that_is_there_needs_no_right_to_make_one(empty: DatabaseManager) -> None:

@@ -100,3 +100,18 @@ def test_text_that_cannot_be_stored_is_refused(text: Any) -> None:
         NewEntry(date(2026, 11, 22), text, [NewPosting(1, 1), NewPosting(2, -1)])
     with pytest.raises(InvalidError, match="memo"):
         NewPosting(1, 1, text)
+
+
+@pytest.mark.parametrize("account", ["Assets:Checking", None, 1.0, True])
+def test_posting_takes_an_account_or_its_id(account: Any) -> None:
+    """A name is looked up first: one name may hold several currencies."""
+    with pytest.raises(InvalidError, match="give an Account or its id"):
+        NewPosting(account, 1)
+
+
+def test_postings_are_postings() -> None:
+    """A pair is not one."""
+    pairs: Any = [(1, 1), (2, -1)]
+
+    with pytest.raises(InvalidError, match="NewPosting"):
+        NewEntry(date(2026, 11, 22), "", pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -579,3 +580,34 @@ async def test_run_survives_serialization_failures(db: DatabaseManager) -> None:
     )
 
     assert await db.fetchval("SELECT balance FROM accounts WHERE id = $1", books.checking.id) == 6
+
+
+async def test_a_ledger_is_made_in_the_same_transaction(db: DatabaseManager) -> None:
+    """With a base currency a ledger that is not there is made; what fails afterwards leaves no trace of it."""
+    with pytest.raises(ValueError, match="too early"):
+        async with db.unit_of_work("New", base_currency="EUR") as uow:
+            await uow.accounts.open("Assets:Cash", currency="EUR")
+            raise ValueError("too early")
+    assert await db.ledgers.get_by_name("New") is None
+
+    async with db.unit_of_work("New", base_currency="EUR") as uow:
+        await uow.accounts.open("Assets:Cash", currency="EUR")
+
+    async with db.unit_of_work("New", base_currency="USD") as uow:
+        ledger = await uow.ledgers.get_one(uow.ledger_id)
+    assert ledger.base_currency == "EUR"
+
+
+async def test_callbacks_of_an_undone_savepoint_are_dropped(db: DatabaseManager) -> None:
+    """What was undone is not acted upon after the commit of the rest."""
+    called: list[str] = []
+    async with db.unit_of_work() as uow:
+        uow.after_commit(lambda: called.append("outer"))
+        with contextlib.suppress(ValueError):
+            async with uow.savepoint():
+                uow.after_commit(lambda: called.append("inner"))
+                raise ValueError
+        async with uow.savepoint():
+            uow.after_commit(lambda: called.append("kept"))
+
+    assert called == ["outer", "kept"]

@@ -18,7 +18,8 @@ from finance.errors import InvalidError, NotConfiguredError
 from finance.settings import resolve
 
 _DEFAULT_LEDGER = "main"
-_DEFAULT_CURRENCY = "EUR"
+#: Of a ledger of which nothing says in which currency it counts.
+DEFAULT_CURRENCY = "EUR"
 
 
 @Parameter(name="*")
@@ -31,6 +32,10 @@ class Where:
     database: Annotated[
         str | None,
         Parameter(help='A PostgreSQL URL, or "embedded"; otherwise what the environment names.', show_default=False),
+    ] = None
+    schema: Annotated[
+        str | None,
+        Parameter(help="The schema of the tables; otherwise the first of the search path.", show_default=False),
     ] = None
     base_currency: Annotated[
         str | None,
@@ -49,7 +54,7 @@ async def connected(where: Where, *, migrate: bool = True) -> AsyncIterator[Data
         FinanceError: As `DatabaseManager.connect()`.
     """
     _end_on_sigterm()
-    async with manager_for_command(where.database, tell=tell) as db:
+    async with manager_for_command(where.database, tell=tell, schema=where.schema) as db:
         if migrate and _is_embedded(where.database) and await db.migrations.current() is None:
             tell("setting up the embedded database")
             await db.migrations.upgrade()
@@ -69,30 +74,41 @@ async def reading(where: Where) -> AsyncIterator[UnitOfWork]:
             yield uow
 
 
-async def ledger_of(db: DatabaseManager, where: Where, *, base_currency: str | None = None) -> Ledger:
+async def ledger_of(db: DatabaseManager, where: Where) -> Ledger:
     """Return the ledger, making it when there is none.
-
-    Args:
-        db: The database.
-        where: What the command was told.
-        base_currency: Of a new ledger, where the command was not told it.
 
     Raises:
         InvalidError: The ledger has another base currency than the command was told.
         CurrencyError: ISO 4217 does not know the currency.
     """
-    found = await db.ledgers.get_by_name(where.ledger)
+    found = await find_ledger(db, where)
     if found is None:
-        chosen = where.base_currency or base_currency or _DEFAULT_CURRENCY
-        found = await db.ledgers.get_or_create(where.ledger, base_currency=chosen)
-        if where.ledger != _DEFAULT_LEDGER:
-            tell(f"made the ledger {where.ledger!r}, base currency {found.base_currency}")
-    if where.base_currency is not None and where.base_currency.upper() != found.base_currency:
+        currency = where.base_currency or DEFAULT_CURRENCY
+        found = await db.ledgers.get_or_create(where.ledger, base_currency=currency)
+        tell_of_new_ledger(where, found.base_currency)
+    return found
+
+
+async def find_ledger(db: DatabaseManager, where: Where) -> Ledger | None:
+    """Return the ledger, or None when it is to be made.
+
+    Raises:
+        InvalidError: The ledger has another base currency than the command was told.
+    """
+    found = await db.ledgers.get_by_name(where.ledger)
+    told = where.base_currency
+    if found is not None and told is not None and told.upper() != found.base_currency:
         raise InvalidError(
-            f"ledger {where.ledger!r} has base currency {found.base_currency}, not {where.base_currency!r}:"
+            f"ledger {where.ledger!r} has base currency {found.base_currency}, not {told!r}:"
             " leave --base-currency out, or name another ledger"
         )
     return found
+
+
+def tell_of_new_ledger(where: Where, base_currency: str) -> None:
+    """Say that a ledger was made, unless it is the one that is always there."""
+    if where.ledger != _DEFAULT_LEDGER:
+        tell(f"made the ledger {where.ledger!r}, base currency {base_currency}")
 
 
 async def exponents_of(uow: UnitOfWork) -> dict[str, int]:

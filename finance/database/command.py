@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from finance.database.manager import DatabaseManager
+from finance.embedded import EmbeddedServer
 from finance.errors import NotConfiguredError
 from finance.settings import resolve, split_options
 
@@ -20,6 +21,7 @@ def manager_for_command(dsn: str | None = None, *, tell: Callable[[str], Any], *
     try:
         resolve(dsn, **arguments)
     except NotConfiguredError:
-        tell("no database is configured: using the embedded PostgreSQL of this user")
+        folder = EmbeddedServer(options.get("data_dir")).data_dir
+        tell(f"no database is configured: using the embedded PostgreSQL in {folder}")
         dsn = "embedded"
     return DatabaseManager(dsn, **options)

@@ -205,6 +205,7 @@ class DatabaseManager(Verbs):
         self,
         ledger: Ledger | int | str | None = None,
         *,
+        base_currency: str | None = None,
         isolation: Isolation | None = None,
         read_only: bool = False,
     ) -> AsyncIterator[UnitOfWork]:
@@ -212,6 +213,7 @@ class DatabaseManager(Verbs):
 
         Args:
             ledger: The ledger it is for: the row, its id or its name. None has `ledgers` and `session` only.
+            base_currency: Make the ledger in this transaction when there is none of this name; None refuses.
             isolation: "read_committed", "repeatable_read" or "serializable"; the server's default unless given.
             read_only: PostgreSQL itself refuses writes.
 
@@ -228,7 +230,7 @@ class DatabaseManager(Verbs):
         if isolation is not None:
             options["isolation_level"] = _ISOLATION[isolation]
         async with pool.begin(**options) as (connection, driver):
-            uow = UnitOfWork(connection, driver, ledger)
+            uow = UnitOfWork(connection, driver, ledger, base_currency)
             async with uow:
                 yield uow
         await uow.call_back()
@@ -238,6 +240,7 @@ class DatabaseManager(Verbs):
         function: Callable[[UnitOfWork], Awaitable[_T]],
         *,
         ledger: Ledger | int | str | None = None,
+        base_currency: str | None = None,
         isolation: Isolation | None = None,
         attempts: int = 5,
     ) -> _T:
@@ -250,6 +253,7 @@ class DatabaseManager(Verbs):
         Args:
             function: Called with the unit of work; its result is returned after COMMIT.
             ledger: As in `unit_of_work()`.
+            base_currency: As in `unit_of_work()`.
             isolation: As in `unit_of_work()`.
             attempts: How often it is run at most.
 
@@ -258,7 +262,7 @@ class DatabaseManager(Verbs):
         """
         for attempt in range(1, attempts + 1):
             try:
-                async with self.unit_of_work(ledger, isolation=isolation) as uow:
+                async with self.unit_of_work(ledger, base_currency=base_currency, isolation=isolation) as uow:
                     return await function(uow)
             except FinanceError as error:
                 if not error.retryable or attempt == attempts:

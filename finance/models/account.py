@@ -38,7 +38,7 @@ class Account(Base):
     """A place that holds value in one currency. One name may hold several currencies, as several accounts.
 
     `balance` is kept by the database and only read here; so are `id`, `ledger_id` and `currency`, which
-    never change.
+    never change. It is what it was when the row was read: posting does not change a row that is held.
     """
 
     __tablename__ = "accounts"

@@ -61,7 +61,7 @@ class JournalEntry(Base):
     description: Mapped[str] = mapped_column(server_default=text("''"))
     kind: Mapped[str] = mapped_column(server_default=text("'normal'"))
     reverses_id: Mapped[uuid.UUID | None]
-    #: SHA-256 of the original content (see `finance.repositories.content`); None when not written by the library.
+    #: SHA-256 of the original content (docs/reference/content-hash.md); None when not written by the library.
     content_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     #: When the database recorded it.
@@ -74,8 +74,9 @@ class JournalEntry(Base):
 
     #: In the order of their lines.
     postings: Mapped[list[Posting]] = relationship(
-        primaryjoin=lambda: (JournalEntry.ledger_id == foreign(Posting.ledger_id))
-        & (JournalEntry.id == foreign(Posting.entry_id)),
+        primaryjoin=lambda: (
+            (JournalEntry.ledger_id == foreign(Posting.ledger_id)) & (JournalEntry.id == foreign(Posting.entry_id))
+        ),
         order_by=lambda: Posting.line,
         back_populates="entry",
         lazy="raise",
@@ -114,8 +115,9 @@ class Posting(Base):
     memo: Mapped[str | None]
 
     entry: Mapped[JournalEntry] = relationship(
-        primaryjoin=lambda: (JournalEntry.ledger_id == foreign(Posting.ledger_id))
-        & (JournalEntry.id == foreign(Posting.entry_id)),
+        primaryjoin=lambda: (
+            (JournalEntry.ledger_id == foreign(Posting.ledger_id)) & (JournalEntry.id == foreign(Posting.entry_id))
+        ),
         back_populates="postings",
         lazy="raise",
     )

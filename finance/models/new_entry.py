@@ -29,7 +29,7 @@ class NewPosting:
 
     Raises:
         AmountError: The amount is a float, zero, not finite or too large.
-        InvalidError: The memo is not a text that PostgreSQL can store.
+        InvalidError: The account is neither an Account nor an id, or the memo no text that PostgreSQL can store.
     """
 
     account: Account | int
@@ -37,6 +37,8 @@ class NewPosting:
     memo: str | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.account, bool) or not isinstance(self.account, (Account, int)):
+            raise InvalidError(f"account {self.account!r}: give an Account or its id")
         if exact(self.amount) == 0:
             raise AmountError(self.amount, "a posting of zero says nothing; leave it out")
         if self.memo is not None:
@@ -67,7 +69,7 @@ class NewEntry:
         details: Free data to keep with it; JSON.
 
     Raises:
-        InvalidError: The date is not a plain day, or the description or details are not what they must be.
+        InvalidError: The date is not a plain day, or the description, details or postings are not what they must be.
         UnbalancedEntryError: There are fewer than two postings.
     """
 
@@ -90,6 +92,8 @@ class NewEntry:
         except (TypeError, ValueError) as error:
             raise InvalidError(f"the details are not JSON: {error}") from error
         object.__setattr__(self, "postings", tuple(self.postings))
+        if not all(isinstance(line, NewPosting) for line in self.postings):
+            raise InvalidError("the postings of an entry are NewPosting(account, amount)")
         if len(self.postings) < 2:
             raise UnbalancedEntryError(self.id)
 

@@ -8,12 +8,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.dialects.postgresql import insert
 
 from finance.errors import AccountNotFoundError, AlreadyExistsError, CurrencyError, InvalidError, StaleVersionError
 from finance.integrity import translated
-from finance.models import Account, AccountType
+from finance.models import Account, AccountType, Currency
 from finance.money import Amount, exact_in
 from finance.repositories.base import Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
@@ -111,11 +111,19 @@ class AccountRepository(Repository[Account]):
         Database:
             One SELECT and one INSERT; on the first use of a currency one more of each.
         """
+        chosen = _type_of(_require_name(name), type)
+        known = await self._currencies.get_or_open(currency)
         account = await self._insert(
-            name, currency, type, minimum_balance, maximum_balance, opened_on=opened_on, details=dict(details or {})
+            known,
+            name=name,
+            type=chosen,
+            minimum_balance=_limit(minimum_balance, known),
+            maximum_balance=_limit(maximum_balance, known),
+            opened_on=opened_on,
+            details=dict(details or {}),
         )
         if account is None:
-            raise AlreadyExistsError("account", [name, currency])
+            raise AlreadyExistsError("account", [name, known.code])
         return account
 
     async def get_or_open(
@@ -133,11 +141,16 @@ class AccountRepository(Repository[Account]):
         Database:
             One SELECT; when it is new, also what `open()` takes.
         """
-        found = await self.get_by_name(name, currency) or await self._insert(name, currency, type)
-        if found is None:  # Another transaction opened it between the two.
-            found = await self.get_by_name(name, currency)
+        found = await self.get_by_name(name, currency)
+        if found is not None:
+            return found
+        chosen = _type_of(_require_name(name), type)
+        known = await self._currencies.get_or_open(currency)
+        found = await self._insert(known, name=name, type=chosen)
+        if found is None:  # another transaction was faster, or the code was not in capitals
+            found = await self.get_by_name(name, known.code)
         if found is None:
-            raise AccountNotFoundError(name, currency)
+            raise AccountNotFoundError(name, known.code)
         return found
 
     async def update(
@@ -146,10 +159,10 @@ class AccountRepository(Repository[Account]):
         *,
         expected_version: int | None = None,
         name: str | Unset = UNSET,
-        minimum_balance: Amount | None | Unset = UNSET,
-        maximum_balance: Amount | None | Unset = UNSET,
-        opened_on: date | None | Unset = UNSET,
-        closed_on: date | None | Unset = UNSET,
+        minimum_balance: Amount | Unset | None = UNSET,
+        maximum_balance: Amount | Unset | None = UNSET,
+        opened_on: date | Unset | None = UNSET,
+        closed_on: date | Unset | None = UNSET,
         details: Mapping[str, Any] | Unset = UNSET,
     ) -> Account:
         """Change the given fields of an account, and no other.
@@ -171,19 +184,24 @@ class AccountRepository(Repository[Account]):
             AlreadyExistsError: The new name is taken.
 
         Database:
-            One SELECT ... FOR NO KEY UPDATE and one UPDATE.
+            Two SELECTs, the first of them FOR NO KEY UPDATE, and one UPDATE; one SELECT more for a limit.
         """
         row = await self.get_one(account.id if isinstance(account, Account) else account, for_update=True)
         if expected_version is not None and row.version != expected_version:
             raise StaleVersionError("account", expected_version)
         changes: dict[str, Any] = {"name": name, "opened_on": opened_on, "closed_on": closed_on, "details": details}
         limits = {"minimum_balance": minimum_balance, "maximum_balance": maximum_balance}
-        for field, limit in limits.items():
-            changes[field] = limit if limit is UNSET else await self._limit(limit, row.currency)
+        given = {field: limit for field, limit in limits.items() if limit is not UNSET}
+        if given:
+            currency = await self._currencies.get_one(row.currency)
+            changes |= {field: _limit(limit, currency) for field, limit in given.items()}
         for field, value in changes.items():
             if value is not UNSET:
                 setattr(row, field, value)
         await self._flush()
+        if inspect(row).expired_attributes:  # the balance, which the database may change with any update
+            with translated():
+                await self._scope.session.refresh(row)
         return row
 
     async def close(self, account: Account | int, *, on: date) -> Account:
@@ -236,44 +254,24 @@ class AccountRepository(Repository[Account]):
                 raise AccountNotFoundError(wanted)
         return balances
 
-    async def _insert(
-        self,
-        name: str,
-        currency: str,
-        type_: AccountType | str | None,
-        minimum_balance: Amount | None = None,
-        maximum_balance: Amount | None = None,
-        **fields: Any,
-    ) -> Account | None:
+    async def _insert(self, currency: Currency, **fields: Any) -> Account | None:
         session = self._scope.require_open()
-        known = await self._currencies.get_or_open(currency)
-        statement = insert(Account).values(
-            ledger_id=self._scope.ledger_id,
-            name=_require_name(name),
-            currency=known.code,
-            type=str(_type_of(name, type_)),
-            minimum_balance=await self._limit(minimum_balance, known.code),
-            maximum_balance=await self._limit(maximum_balance, known.code),
-            **fields,
-        )
+        statement = insert(Account).values(ledger_id=self._scope.ledger_id, currency=currency.code, **fields)
         conflict = [Account.ledger_id, Account.name, Account.currency]
         with translated():
-            return await session.scalar(
-                statement.on_conflict_do_nothing(index_elements=conflict).returning(Account)
-            )
-
-    async def _limit(self, limit: Amount | None, currency: str) -> Decimal | None:
-        if limit is None:
-            return None
-        return exact_in(limit, currency, (await self._currencies.get_one(currency)).exponent)
+            return await session.scalar(statement.on_conflict_do_nothing(index_elements=conflict).returning(Account))
 
     def _not_found(self, key: int) -> AccountNotFoundError:
         return AccountNotFoundError(key)
 
 
+def _limit(limit: Amount | None, currency: Currency) -> Decimal | None:
+    return None if limit is None else exact_in(limit, currency.code, currency.exponent)
+
+
 def _require_name(name: str) -> str:
     if not name or any(segment != segment.strip() or not segment for segment in name.split(":")):
-        raise InvalidError(f"account name {name!r}: give segments joined by single colons, such as Assets:Bank:Checking")
+        raise InvalidError(f"account name {name!r}: give segments joined by single colons, such as Assets:Bank:Cash")
     return name
 
 

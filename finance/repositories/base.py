@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Select, inspect, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,10 +21,10 @@ from finance.pagination import PAGE_SIZE, Page, decode_cursor, encode_cursor, re
 M = TypeVar("M", bound=Base)
 
 _FROM_CURSOR: Mapping[type, Callable[[Any], Any]] = {
-    datetime.date: datetime.date.fromisoformat,
+    date: date.fromisoformat,
     int: int,
     str: str,
-    uuid.UUID: uuid.UUID,
+    UUID: UUID,
 }
 
 
@@ -124,6 +124,7 @@ class Repository(Generic[M]):
         """Insert *row* and return it with what the database filled in.
 
         Raises:
+            InvalidError: It is of another ledger.
             FinanceError: A rule of the database refuses it; the transaction is aborted then.
 
         Database:
@@ -132,6 +133,7 @@ class Repository(Generic[M]):
         session = self._scope.require_open()
         if self._is_scoped and getattr(row, "ledger_id", None) is None:
             row.ledger_id = self._scope.ledger_id  # type: ignore[attr-defined]
+        self._require_own(row)
         session.add(row)
         await self._flush()
         return row
@@ -140,14 +142,20 @@ class Repository(Generic[M]):
         """Delete *row*, where the books allow it.
 
         Raises:
+            InvalidError: It is of another ledger.
             SealedError: The row is part of committed books.
 
         Database:
             One DELETE.
         """
         session = self._scope.require_open()
+        self._require_own(row)
         await session.delete(row)
         await self._flush()
+
+    def _require_own(self, row: Any) -> None:
+        if self._is_scoped and row.ledger_id != self._scope.ledger_id:
+            raise InvalidError(f"{row!r} is of another ledger than this unit of work")
 
     async def _flush(self) -> None:
         with translated():
@@ -176,7 +184,7 @@ class Repository(Generic[M]):
             return [
                 _FROM_CURSOR[column.type.python_type](value) for column, value in zip(self.order, values, strict=True)
             ]
-        except ValueError as error:
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise InvalidError("the cursor is damaged; start from the first page") from error
 
     def _identity(self, key: Any) -> Any:

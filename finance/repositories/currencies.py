@@ -32,8 +32,8 @@ class CurrencyRepository(Repository[Currency]):
         Database:
             One INSERT.
         """
-        if not 0 <= exponent <= EXPONENT_MAX:
-            raise CurrencyError(code, f"has {exponent} decimals; 0 to {EXPONENT_MAX} are possible")
+        if not isinstance(exponent, int) or not 0 <= exponent <= EXPONENT_MAX:
+            raise CurrencyError(code, f"has {exponent!r} decimals; 0 to {EXPONENT_MAX} are possible")
         return await self.add(Currency(code=code, exponent=exponent, name=name or code))
 
     async def get_or_open(self, code: str) -> Currency:

@@ -12,10 +12,10 @@ from finance import models
 from finance.errors import CurrencyError, StatementFileError
 from finance.identifiers import uuid7
 from finance.integrity import translated
-from finance.models import Account
+from finance.models import Account, AccountType
 from finance.statements.booking import check_bookable, counter_name, entry_of, moves_money, row_of
 from finance.statements.fingerprint import CountedLine, counted
-from finance.statements.placing import opens, place
+from finance.statements.placing import opens, place, type_of
 from finance.statements.result import ImportResult, StatementResult
 from finance.statements.statement import Statement, StatementFile
 from finance.unit_of_work import UnitOfWork
@@ -111,13 +111,15 @@ class _Import:
         Both in a fixed order, and both before the first posting: every poster locks in the order of the ids, so that
         no two can wait for each other.
         """
-        wanted = {(name, statement.currency) for statement, name in placed if statement.currency}
-        for statement in self._file.statements:
+        wanted: dict[tuple[str, str], AccountType | None] = {}
+        for statement, name in placed:
             if statement.currency:
+                wanted[name, statement.currency] = type_of(statement, name)
                 counters = {counter_name(line) for line in statement.lines if moves_money(line)}
-                wanted |= {(name, statement.currency) for name in counters}
+                wanted |= {(counter, statement.currency): None for counter in counters}
         for name, currency in sorted(wanted):
-            self._accounts[name, currency] = await self._uow.accounts.get_or_open(name, currency=currency)
+            kind = wanted[name, currency]
+            self._accounts[name, currency] = await self._uow.accounts.get_or_open(name, currency=currency, type=kind)
         for account_id in sorted(account.id for account in self._accounts.values()):
             await self._uow.accounts.get_one(account_id, for_update=True)
 

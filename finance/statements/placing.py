@@ -10,6 +10,7 @@ from sqlalchemy import select
 from finance import models
 from finance.errors import InvalidError
 from finance.integrity import translated
+from finance.models import AccountType
 from finance.statements.booking import EXPENSES, INCOME
 from finance.statements.statement import Statement, StatementFile
 from finance.unit_of_work import UnitOfWork
@@ -29,6 +30,14 @@ _BY_KIND = {
 def opens(statement: Statement) -> bool:
     """Tell whether *statement* opens an account: one without currency and lines is merely listed by the file."""
     return statement.currency is not None or bool(statement.lines)
+
+
+def type_of(statement: Statement, name: str) -> AccountType | None:
+    """Return the type of the account *name* of *statement*, where the name does not say it itself."""
+    if name.split(":", 1)[0] in ("Assets", "Liabilities"):
+        return None
+    by_kind = _BY_KIND.get(statement.account_kind or "", _UNKNOWN_KIND)
+    return AccountType.LIABILITY if by_kind.startswith("Liabilities:") else AccountType.ASSET
 
 
 async def place(uow: UnitOfWork, file: StatementFile, wanted: str | None) -> list[str]:
@@ -59,6 +68,8 @@ def _check_wanted(file: StatementFile, wanted: str | None) -> None:
         return
     if wanted in (INCOME, EXPENSES):
         raise InvalidError(f"{wanted!r} takes the other side of each line: name the account that the file is about")
+    if wanted.split(":", 1)[0] in ("Income", "Expenses", "Equity"):
+        raise InvalidError(f"{wanted!r} is no account of a bank: name one under Assets or Liabilities")
     accounts = {_identity(statement) for statement in file.statements if opens(statement)}
     if len(accounts) > 1:
         raise InvalidError(

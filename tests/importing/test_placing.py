@@ -79,7 +79,7 @@ async def test_one_name_for_several_accounts_is_refused(unit: UnitOfWork) -> Non
         await import_statements(unit, file(statement(line("1")), statement(account="4712")), account="Assets:Two")
 
 
-@pytest.mark.parametrize("name", ["Expenses:Uncategorised", "Income:Uncategorised", "My Bank", "Assets::Giro"])
+@pytest.mark.parametrize("name", ["Expenses:Uncategorised", "Income:Uncategorised", "Expenses:Food", "Equity:Giro", "Assets::Giro"])
 async def test_name_that_cannot_be_the_account_is_refused(unit: UnitOfWork, name: str) -> None:
     """The other side of each line is not the bank's account, and a new account has a name in order."""
     with pytest.raises(InvalidError, match=name):
@@ -130,3 +130,12 @@ async def test_one_number_in_two_currencies_is_one_name(unit: UnitOfWork) -> Non
 
     assert (await balance(unit, CHECKING, "EUR"), await balance(unit, CHECKING, "USD")) == ("1", "2")
     assert await balance(unit, "Income:Uncategorised", "USD") == "-2"
+
+
+async def test_name_without_a_type_takes_that_of_the_bank(unit: UnitOfWork) -> None:
+    """A bank's account is an asset, or a liability where the bank lends, whatever somebody calls it."""
+    await import_statements(unit, file(statement(account_kind="CREDITCARD")), account="My Card")
+
+    card = await unit.accounts.get_by_name("My Card")
+    assert card is not None
+    assert card.type == "liability"

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from finance import UnitOfWork
 from finance.cli import documents, tables
-from finance.cli.books import HERE, Where, connected, ledger_of
+from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
 from finance.cli.terminal import progress, tell, write_json, write_listing
 from finance.errors import CurrencyError
 from finance.money import iso_currency, total
@@ -51,14 +51,19 @@ def import_file(
 
 async def _import(file: StatementFile, account: str | None, where: Where) -> ImportResult:
     async with connected(where) as db:
-        ledger = await ledger_of(db, where, base_currency=_currency_of(file))
+        is_new = await find_ledger(db, where) is None
+        base_currency = where.base_currency or _currency_of(file) or DEFAULT_CURRENCY
         lines = sum(len(statement.lines) for statement in file.statements)
         with progress("Importing", is_long=lines > _LONG_WORK) as show:
 
             async def work(uow: UnitOfWork) -> ImportResult:
                 return await import_statements(uow, file, account=account, progress=show)
 
-            return await db.run(work, ledger=ledger)
+            # One transaction with the ledger that it may make: a file that is refused leaves nothing.
+            result = await db.run(work, ledger=where.ledger, base_currency=base_currency)
+        if is_new:
+            tell_of_new_ledger(where, base_currency.upper())
+        return result
 
 
 def remarks(result: ImportResult) -> Iterator[str]:
