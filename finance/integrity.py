@@ -126,12 +126,12 @@ def _from_server(error: asyncpg.PostgresError, *, committing: bool) -> FinanceEr
         return OutcomeUnknownError() if committing else ConnectionLostError()
     if sqlstate in _BY_SQLSTATE:
         return _BY_SQLSTATE[sqlstate]()
-    constraint = getattr(error, "constraint_name", None)
+    constraint = str(getattr(error, "constraint_name", None) or "")
     if constraint in _BY_CONSTRAINT:
         return _BY_CONSTRAINT[constraint](_detail(error))
     if sqlstate == asyncpg.UniqueViolationError.sqlstate:
         return AlreadyExistsError(_noun(error.table_name))
-    return DatabaseError(sqlstate, _reason(error), constraint)
+    return DatabaseError(sqlstate, _reason(error), constraint or None)
 
 
 _BY_SQLSTATE: Mapping[str, Callable[[], FinanceError]] = {

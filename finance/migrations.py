@@ -140,9 +140,8 @@ class Migrations:
                     yield connection
 
     async def _run(self, command: str, revision: str, lock_timeout: float) -> None:
-        from alembic.util import CommandError  # noqa: PLC0415
-
         from alembic import command as commands  # noqa: PLC0415 - a fifth of the package's import time
+        from alembic.util import CommandError  # noqa: PLC0415
 
         self.forget()
         async with self.locked(lock_timeout=lock_timeout) as connection:

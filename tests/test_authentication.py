@@ -50,10 +50,8 @@ async def test_a_password_opens_the_server(guarded: Wire, password: str | Callab
         assert await db.fetchval("SELECT current_user") == "keeper"
 
 
-async def test_a_password_file_opens_the_server(
-    guarded: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """libpq's own file."""
+async def test_a_password_file_opens_the_server(guarded: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libpq's own file."""
     file = tmp_path / "pgpass"
     file.write_text(f"127.0.0.1:{guarded.port}:*:keeper:{PASSWORD}\n")
     file.chmod(0o600)

@@ -36,7 +36,8 @@ SHAPE = """
 SELECT 'column', c.relname, a.attname || ' ' || a.attnum, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
        a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, pg_get_expr(d.adbin, d.adrelid))
   FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid LEFT JOIN pg_attrdef AS d
-    ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE c.relkind = 'r' AND a.attnum > 0 AND c.relnamespace = $1::regnamespace
+    ON d.adrelid = c.oid AND d.adnum = a.attnum
+ WHERE c.relkind = 'r' AND a.attnum > 0 AND c.relnamespace = $1::regnamespace
 UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
   FROM pg_constraint WHERE connamespace = $1::regnamespace
 UNION ALL SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid)
@@ -225,7 +226,7 @@ async def test_a_pool_of_one_can_migrate(empty_dsn: str) -> None:
         assert await db.migrations.current() == REVISION
 
 
-async def test_a_migration_leaves_no_connection(empty_dsn: str, common_dsn: str) -> None:
+async def test_a_migration_leaves_no_connection(empty_dsn: str) -> None:
     """Neither the one that migrates nor the one that holds the lock."""
     async with DatabaseManager(empty_dsn, max_size=1, application_name="migrates") as db:
         await db.migrations.upgrade()
@@ -253,7 +254,15 @@ async def test_open_connections_work_through_a_migration(db: DatabaseManager) ->
 # --- several at once -----------------------------------------------------------------------------------
 
 
-UPGRADE = "import asyncio, finance\nasync def main():\n async with finance.DatabaseManager() as db: await db.migrations.upgrade()\nasyncio.run(main())"
+UPGRADE = """
+import asyncio, finance
+
+async def main():
+    async with finance.DatabaseManager() as db:
+        await db.migrations.upgrade()
+
+asyncio.run(main())
+"""
 
 
 async def test_several_may_upgrade_at_once(empty_dsn: str) -> None:
@@ -450,4 +459,3 @@ async def test_the_sql_of_a_revision_can_be_run_by_hand(empty: DatabaseManager, 
 def test_alembic_is_told_of_no_database_in_its_configuration() -> None:
     """A URL in a file that is committed would be a leak waiting to happen."""
     assert "://" not in (ROOT / "alembic.ini").read_text("utf-8")
-

@@ -56,7 +56,7 @@ async def copy_in(conn: Connection, *numbers: int) -> None:
     await conn.driver.copy_records_to_table("things", records=[(n,) for n in numbers])
 
 
-class Change(Exception):
+class ChangedMindError(Exception):
     """Somebody changed their mind."""
 
 
@@ -76,16 +76,18 @@ async def test_a_clean_exit_commits(db: DatabaseManager) -> None:
 
 async def test_an_error_rolls_everything_back(db: DatabaseManager) -> None:
     """Whichever way the statement took, COPY as the first one included."""
-    with pytest.raises(Change):
+    with pytest.raises(ChangedMindError):
         async with db.transaction() as conn:
             await copy_in(conn, 1)
             await conn.execute(INSERT, 2)
-            raise Change
+            raise ChangedMindError
 
     assert await things(db) == []
 
 
-@pytest.mark.parametrize("error", [ValueError("mine"), OSError("mine"), TimeoutError("mine"), KeyboardInterrupt("mine")])
+@pytest.mark.parametrize(
+    "error", [ValueError("mine"), OSError("mine"), TimeoutError("mine"), KeyboardInterrupt("mine")]
+)
 async def test_an_error_of_the_callers_own_passes_unchanged(db: DatabaseManager, error: BaseException) -> None:
     """It is neither translated nor wrapped, not even where the driver has one of the same class."""
     with pytest.raises(type(error), match="mine") as caught:
@@ -178,16 +180,16 @@ async def test_savepoints_nest(db: DatabaseManager) -> None:
     async with db.transaction() as conn:
         async with conn.transaction():
             await conn.execute(INSERT, 1)
-            with pytest.raises(Change):
+            with pytest.raises(ChangedMindError):
                 async with conn.transaction():
                     await conn.execute(INSERT, 2)
-                    raise Change
+                    raise ChangedMindError
             await conn.execute(INSERT, 3)
-        with pytest.raises(Change):
+        with pytest.raises(ChangedMindError):
             async with conn.transaction():
                 async with conn.transaction():
                     await conn.execute(INSERT, 4)
-                raise Change
+                raise ChangedMindError
 
     assert await things(db) == [1, 3]
 
@@ -242,7 +244,9 @@ async def test_a_backend_that_dies_in_a_statement_committed_nothing(db: Database
 
     task = asyncio.create_task(work())
     await asyncio.sleep(0.1)
-    [row] = await db.fetch("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
+    [row] = await db.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    )
     await kill(db, row["pid"])
 
     with pytest.raises(ConnectionLostError) as caught:
@@ -266,10 +270,10 @@ async def test_a_backend_that_dies_between_statements_committed_nothing(db: Data
 
 async def test_a_lost_connection_does_not_hide_the_callers_error(db: DatabaseManager) -> None:
     """There is nothing to roll back, and nothing more to say."""
-    with pytest.raises(Change):
+    with pytest.raises(ChangedMindError):
         async with db.transaction() as conn:
             await kill(db, await conn.fetchval("SELECT pg_backend_pid()"))
-            raise Change
+            raise ChangedMindError
 
 
 async def test_a_backend_that_dies_in_commit_leaves_the_outcome_unknown(db: DatabaseManager) -> None:
@@ -329,12 +333,12 @@ async def test_a_savepoint_that_cannot_be_undone_is_never_committed(db: Database
     """Another task's statement is in the way of ROLLBACK TO: the transaction ends with its connection."""
     with pytest.raises(ConnectionLostError):
         async with db.transaction() as conn:
-            with pytest.raises(Change):
+            with pytest.raises(ChangedMindError):
                 async with conn.transaction():
                     await conn.execute(INSERT, 1)
                     other = asyncio.create_task(conn.execute("SELECT pg_sleep(5)"))
                     await asyncio.sleep(0.05)
-                    raise Change
+                    raise ChangedMindError
             with pytest.raises(FinanceError):
                 await other
 
@@ -456,4 +460,3 @@ async def test_a_time_limit_of_the_caller_rolls_back(db: DatabaseManager) -> Non
             await conn.execute("SELECT pg_sleep(5)")
 
     assert await things(db) == []
-

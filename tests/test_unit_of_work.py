@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import exc as sa_exc
 from sqlalchemy import select, text
 
@@ -36,7 +37,13 @@ from tests.factories import TODAY, entry, open_books
 from tests.network import Wire
 
 
-class Change(Exception):
+@pytest_asyncio.fixture
+async def dsn(emptied_dsn: str) -> str:
+    """A database without books."""
+    return emptied_dsn
+
+
+class ChangedMindError(Exception):
     """Somebody changed their mind."""
 
 
@@ -65,14 +72,14 @@ async def test_a_clean_exit_commits(db: DatabaseManager) -> None:
 
 async def test_an_error_rolls_everything_back(db: DatabaseManager) -> None:
     """A raw statement before any of SQLAlchemy's is inside the transaction, too, and so is COPY."""
-    with pytest.raises(Change):
+    with pytest.raises(ChangedMindError):
         async with db.unit_of_work() as uow:
             await uow.connection.driver.copy_records_to_table(
                 "ledgers", records=[("copied", "EUR")], columns=["name", "base_currency"]
             )
             await insert_raw(uow, "raw")
             await uow.ledgers.create("repository", base_currency="EUR")
-            raise Change
+            raise ChangedMindError
 
     assert await names(db) == []
 
@@ -90,7 +97,14 @@ async def test_rollback_abandons_without_an_error(db: DatabaseManager) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("mine"), OSError("mine"), TimeoutError("mine"), sa_exc.TimeoutError("mine"), sa_exc.NoResultFound("mine")]
+    "error",
+    [
+        ValueError("mine"),
+        OSError("mine"),
+        TimeoutError("mine"),
+        sa_exc.TimeoutError("mine"),
+        sa_exc.NoResultFound("mine"),
+    ],
 )
 async def test_an_error_of_the_callers_own_passes_unchanged(db: DatabaseManager, error: Exception) -> None:
     """It is neither translated nor wrapped, not even where the driver or SQLAlchemy has one of the same class."""
@@ -265,12 +279,12 @@ async def test_a_backend_that_dies_before_commit_committed_nothing(db: DatabaseM
 
 async def test_a_lost_connection_does_not_hide_the_callers_error(db: DatabaseManager) -> None:
     """There is nothing to roll back, and nothing more to say."""
-    with pytest.raises(Change):
+    with pytest.raises(ChangedMindError):
         async with db.unit_of_work() as uow:
             backend = await uow.connection.fetchval("SELECT pg_backend_pid()")
             await db.execute("SELECT pg_terminate_backend($1)", backend)
             await asyncio.sleep(0.1)
-            raise Change
+            raise ChangedMindError
 
 
 # --- one task, one block -------------------------------------------------------------------------------
@@ -340,7 +354,9 @@ async def test_a_ledger_is_named_by_row_id_or_name(db: DatabaseManager, by: str)
     """All three mean the same."""
     ledger = await db.ledgers.create("Household", base_currency="EUR")
 
-    async with db.unit_of_work({"row": ledger, "id": ledger.id, "name": "Household"}[by]) as uow:
+    names: dict[str, Ledger | int | str] = {"row": ledger, "id": ledger.id, "name": "Household"}
+
+    async with db.unit_of_work(names[by]) as uow:
         assert uow.ledger_id == ledger.id
 
 
@@ -412,7 +428,7 @@ async def test_callbacks_run_after_the_commit(dsn: str) -> None:
 async def test_callbacks_do_not_run_after_a_rollback(db: DatabaseManager, end: str) -> None:
     """Whatever ended the transaction."""
     seen: list[str] = []
-    with pytest.raises((Change, TransactionAbortedError)):
+    with pytest.raises((ChangedMindError, TransactionAbortedError)):
         async with db.unit_of_work() as uow:
             uow.after_commit(lambda: seen.append("called"))
             if end == "rollback":
@@ -421,9 +437,9 @@ async def test_callbacks_do_not_run_after_a_rollback(db: DatabaseManager, end: s
                 with pytest.raises(DatabaseError):
                     await uow.connection.execute("SELECT 1 / 0")
             else:
-                raise Change
+                raise ChangedMindError
         if end == "rollback":
-            raise Change
+            raise ChangedMindError
 
     assert seen == []
 
@@ -433,7 +449,7 @@ async def test_callbacks_that_fail_neither_stop_the_others_nor_undo_the_commit(d
     seen: list[str] = []
 
     def fail() -> None:
-        raise Change
+        raise ChangedMindError
 
     with pytest.raises(ExceptionGroup, match="the transaction is committed") as caught:
         async with db.unit_of_work() as uow:
@@ -442,7 +458,7 @@ async def test_callbacks_that_fail_neither_stop_the_others_nor_undo_the_commit(d
             uow.after_commit(lambda: seen.append("called"))
             uow.after_commit(fail)
 
-    assert [type(error) for error in caught.value.exceptions] == [Change, Change]
+    assert [type(error) for error in caught.value.exceptions] == [ChangedMindError, ChangedMindError]
     assert seen == ["called"]
     assert await names(db) == ["stored"]
 
@@ -517,7 +533,9 @@ async def test_run_tries_again_after_what_passes(db: DatabaseManager, error: Exc
     assert await names(db) == ["attempt 3"]
 
 
-@pytest.mark.parametrize("error", [OutcomeUnknownError(), InvalidError("no"), ValueError("no"), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error", [OutcomeUnknownError(), InvalidError("no"), ValueError("no"), asyncio.CancelledError()]
+)
 async def test_run_does_not_try_again_after_the_rest(db: DatabaseManager, error: Exception) -> None:
     """Least of all where the first attempt may have been stored."""
     work = Failing(error, times=2)
@@ -575,9 +593,7 @@ async def test_run_survives_serialization_failures(db: DatabaseManager) -> None:
         lines = [NewPosting(books.checking, 1), NewPosting(books.salary, -1)]
         await uow.journal.post(NewEntry(TODAY, "Salary", lines))
 
-    await asyncio.gather(
-        *(db.run(earn, ledger="Household", isolation="serializable", attempts=50) for _ in range(6))
-    )
+    await asyncio.gather(*(db.run(earn, ledger="Household", isolation="serializable", attempts=50) for _ in range(6)))
 
     assert await db.fetchval("SELECT balance FROM accounts WHERE id = $1", books.checking.id) == 6
 

@@ -71,6 +71,10 @@ SELECT 'guard switched off', coalesce(k.conname, t.tgname)::text, c.relname::tex
   LEFT JOIN pg_constraint AS k ON k.oid = t.tgconstraint
  WHERE n.nspname = current_schema() AND t.tgenabled NOT IN ('O', 'A') AND c.relname = ANY ('{tables}')
 UNION ALL
+SELECT 'table with rows that no guard sees', i.inhrelid::regclass::text, c.relname::text
+  FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = current_schema() AND c.relname = ANY ('{tables}') AND c.relkind = 'r'
+UNION ALL
 SELECT 'guard missing', x.guard, x.place FROM unnest('{triggers}'::text[], '{places}'::text[]) AS x(guard, place)
  WHERE NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
                      JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -128,7 +132,8 @@ class Verification:
 def __getattr__(name: str) -> str:
     # Made when it is first asked for: it reads the source of the guards, which an import should not wait for.
     if name == "SQL":
-        return globals().setdefault("SQL", _BOOKS + _guards())
+        globals()["SQL"] = sql = _BOOKS + _guards()
+        return sql
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -90,7 +90,7 @@ class StatementRepository(Repository[Statement]):
         )
         with translated():
             rows = await session.execute(statement)
-        return {fingerprint: count for fingerprint, count in rows}
+        return dict(rows.tuples().all())
 
     async def add_lines(self, statement: Statement, lines: Sequence[dict[str, Any]]) -> None:
         """Store the *lines* of *statement* for ever: mappings of a line's columns.

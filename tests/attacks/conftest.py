@@ -76,6 +76,12 @@ async def steady(shared_owner_db: DatabaseManager) -> AsyncIterator[Victim]:
 
 
 @pytest_asyncio.fixture
+async def casualty(shared_owner_db: DatabaseManager) -> Victim:
+    """A fresh ledger in the shared database that is not looked at afterwards."""
+    return await make_victim(shared_owner_db)
+
+
+@pytest_asyncio.fixture
 async def own_victim(owned_server: Server) -> AsyncIterator[Victim]:
     """A ledger in a database of its own, for attacks that change the schema."""
     async with owned_copy(owned_server) as dsn, as_owner(dsn) as db:

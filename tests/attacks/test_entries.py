@@ -11,7 +11,8 @@ from sqlalchemy import insert
 
 from finance import FinanceError, JournalEntry, NewPosting, Posting
 from finance.errors import EntryNotFoundError, InvalidError, UnbalancedEntryError
-from tests.attacks.victim import HEAD, PAIR, TODAY, Victim, assert_refused, lines
+from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
+from tests.factories import TODAY
 
 REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
     "unbalanced": (HEAD + lines(("{food}", 10), ("{checking}", "-9.99")), UnbalancedEntryError),
@@ -238,7 +239,7 @@ async def test_an_entry_of_a_thousand_rows_sent_one_by_one_is_quick(victim: Vict
     async with victim.driver() as driver:
         await _head(victim, driver)
         await driver.executemany(_INSERT, _rows(victim, *[1] * 1000))
-        queued = await driver.fetchval("SELECT count(*) FROM unsettled")
+        queued = await driver.fetchval(victim.sql("SELECT count(*) FROM unsettled WHERE ledger_id = {ledger}"))
 
     assert queued == 1
     assert await victim.balance(victim.food) == 1040

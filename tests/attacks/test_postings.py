@@ -17,7 +17,8 @@ from finance.errors import (
     PeriodClosedError,
     SealedError,
 )
-from tests.attacks.victim import HEAD, PAIR, TODAY, Victim, assert_refused, lines
+from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
+from tests.factories import TODAY
 
 
 def _pair(amount: str, *, debit: str = "{food}", credit: str = "{checking}", currency: str = "'EUR'") -> str:
@@ -45,6 +46,10 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
     "an account that is not there": (_pair("1", debit="987654321"), AccountNotFoundError),
     "an account of another ledger": (_pair("1", debit="{foreign}"), AccountNotFoundError),
     "a closed account": (_pair("1", debit="{closed}"), AccountClosedError),
+    "a closed account, on a day before it was closed": (
+        _pair("1", debit="{closed}").replace("{day}", "date '2020-01-01'"),
+        AccountClosedError,
+    ),
     "a closed account, net of nothing": (_pair("1", debit="{closed}", credit="{closed}"), AccountClosedError),
     "another currency than the account's": (_pair("1", currency="'JPY'"), CurrencyError),
     "two currencies on one account": (

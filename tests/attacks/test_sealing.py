@@ -77,7 +77,8 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
         SealedError,
     ),
     "MERGE that updates postings": (
-        "MERGE INTO postings AS p USING (SELECT 1) AS v ON p.entry_id = {entry} WHEN MATCHED THEN UPDATE SET amount = 1;",
+        "MERGE INTO postings AS p USING (SELECT 1) AS v ON p.entry_id = {entry}"
+        " WHEN MATCHED THEN UPDATE SET amount = 1;",
         SealedError,
     ),
     "MERGE that deletes postings": (

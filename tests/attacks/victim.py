@@ -96,16 +96,16 @@ class Victim:
         """Run one query and return its value."""
         return await self.db.fetchval(self.sql(text))
 
-    async def balance(self, account: int) -> Decimal:
-        """Return the stored balance of *account*."""
+    async def balance(self, account: int) -> Decimal | int:
+        """Return the stored balance of *account*; the type lets it be compared with a whole number."""
         value: Decimal = await self.db.fetchval("SELECT balance FROM accounts WHERE id = $1", account)
         return value
 
-    async def balances(self) -> tuple[Decimal, Decimal]:
+    async def balances(self) -> tuple[Decimal | int, Decimal | int]:
         """Return the balances of checking and of food."""
         return await self.balance(self.checking), await self.balance(self.food)
 
-    async def adjusted(self) -> Decimal:
+    async def adjusted(self) -> Decimal | int:
         """Return the balance of the adjustments account in euros, 0 while there is none."""
         value: Decimal = await self.fetchval(
             "SELECT coalesce(sum(balance), 0) FROM accounts"

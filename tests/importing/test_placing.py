@@ -79,7 +79,9 @@ async def test_one_name_for_several_accounts_is_refused(unit: UnitOfWork) -> Non
         await import_statements(unit, file(statement(line("1")), statement(account="4712")), account="Assets:Two")
 
 
-@pytest.mark.parametrize("name", ["Expenses:Uncategorised", "Income:Uncategorised", "Expenses:Food", "Equity:Giro", "Assets::Giro"])
+@pytest.mark.parametrize(
+    "name", ["Expenses:Uncategorised", "Income:Uncategorised", "Expenses:Food", "Equity:Giro", "Assets::Giro"]
+)
 async def test_name_that_cannot_be_the_account_is_refused(unit: UnitOfWork, name: str) -> None:
     """The other side of each line is not the bank's account, and a new account has a name in order."""
     with pytest.raises(InvalidError, match=name):

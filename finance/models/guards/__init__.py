@@ -2,6 +2,9 @@
 
 A revision under `alembic/` carries the SQL that it installs, frozen; a test compares what the revisions
 build with what is declared here. Each function stands in the `.sql` file of its name.
+
+They stop every statement, whoever writes it. Who may change the schema can also take them away, disable
+them, or write a trigger that poses as one of them: `reports.verification` finds what came of it.
 """
 
 from __future__ import annotations
@@ -55,9 +58,9 @@ class Trigger:
         return f"CREATE {kind} {self.name} {self.timing} ON {self.table} {self.action}"
 
 
-def _refused(table: str, verb: str, rule: str, *, function: str = "refuse_change") -> Trigger:
+def _refused(table: str, verb: str, rule: str, *, unless_by_guards: bool = False) -> Trigger:
+    function, name = ("refuse_from_outside", "guard") if unless_by_guards else ("refuse_change", "no")
     action = f"FOR EACH STATEMENT EXECUTE FUNCTION {function}('{rule}')"
-    name = "no" if function == "refuse_change" else "guard"
     return Trigger(f"{table}_{name}_{verb.lower()}", table, f"BEFORE {verb}", action)
 
 
@@ -70,12 +73,7 @@ def _triggers() -> tuple[Trigger, ...]:
     # What the guards write themselves, they write with these verbs and no others.
     own_verbs = {"monthly_totals": ("INSERT", "UPDATE"), "unsettled": ("INSERT", "DELETE")}
     derived = [
-        _refused(
-            table,
-            verb,
-            f"ck_{table}_derived",
-            function="refuse_from_outside" if verb in own else "refuse_change",
-        )
+        _refused(table, verb, f"ck_{table}_derived", unless_by_guards=verb in own)
         for table, own in own_verbs.items()
         for verb in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
     ]
