@@ -57,7 +57,7 @@ class UnitOfWork:
         self._wanted = ledger
         self._base_currency = base_currency
         # It joins the transaction that has begun, and can neither commit it nor begin another.
-        self._session = AsyncSession(connection, autobegin=False, close_resets_only=False, expire_on_commit=False)
+        self._session = AsyncSession(connection, autobegin=False, expire_on_commit=False)
         event.listen(self._session.sync_session, "before_commit", _refuse_commit)
         self._scope: Scope | None = None
         self._repositories: dict[Callable[[Scope], Any], Any] = {}

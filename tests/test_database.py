@@ -382,7 +382,9 @@ async def test_setup_prepares_each_loan_outside_a_transaction(common_dsn: str) -
 
 @pytest.mark.parametrize("hook", ["init", "setup"])
 @pytest.mark.parametrize("error", [ValueError, OSError, LookupError])
-async def test_an_error_of_a_hook_passes_unchanged(common_dsn: str, hook: str, error: type[Exception]) -> None:
+async def test_an_error_of_a_hook_passes_unchanged(
+    common_dsn: str, one: DatabaseManager, hook: str, error: type[Exception]
+) -> None:
     """It is the user's own; the connection is closed, and its place in the pool is free again."""
     failures = [error("mine")]
 
@@ -390,7 +392,7 @@ async def test_an_error_of_a_hook_passes_unchanged(common_dsn: str, hook: str, e
         if failures:
             raise failures[0]
 
-    options: dict[str, Any] = {hook: fail}
+    options: dict[str, Any] = {hook: fail, "application_name": "hooked"}
     async with DatabaseManager(common_dsn, min_size=0, max_size=1, acquire_timeout=1, **options) as db:
         for way in (db.fetchval("SELECT 1"), db.transaction().__aenter__()):
             with pytest.raises(error, match="mine") as caught:
@@ -398,6 +400,8 @@ async def test_an_error_of_a_hook_passes_unchanged(common_dsn: str, hook: str, e
             assert caught.value is failures[0]
         failures.clear()
         assert await db.fetchval("SELECT 1") == 1
+        await asyncio.sleep(0.05)
+        assert await one.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hooked'") == 1
 
 
 @pytest.mark.parametrize("hook", ["init", "setup"])
@@ -770,7 +774,7 @@ async def test_a_pool_without_a_free_connection_times_out(common_dsn: str) -> No
 async def test_cancelled_tasks_leave_the_pool_whole(common_dsn: str, one: DatabaseManager, way: str) -> None:
     """At whatever instant it comes, no place in the pool and no transaction on the server is left behind."""
     name = f"cancelled-{way}"
-    chance = random.Random(way)  # noqa: S311 - no secret depends on it
+    chance = random.Random(way)
 
     async def work(db: DatabaseManager) -> None:
         if way == "fetch":

@@ -235,7 +235,7 @@ def test_error_of_the_bank_is_told() -> None:
 
 def test_damaged_bytes_never_raise_anything_else() -> None:
     """Hundreds of damaged files are read, or refused with the one typed error and no warning."""
-    chance = random.Random(20261122)  # noqa: S311 - it damages files
+    chance = random.Random(20261122)
     for path in sorted(SAMPLES.glob("*.[oq]fx")):
         for _ in range(40):
             data = bytearray(path.read_bytes())

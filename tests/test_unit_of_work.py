@@ -346,6 +346,18 @@ async def test_everything_is_refused_after_the_block(db: DatabaseManager) -> Non
         await session.execute(select(Account))
 
 
+async def test_everything_is_refused_after_an_error(db: DatabaseManager) -> None:
+    """However the block ended."""
+    with pytest.raises(ChangedMindError):
+        async with db.unit_of_work() as uow:
+            ledgers, connection = uow.ledgers, uow.connection
+            raise ChangedMindError
+
+    for call in (ledgers.get(1), connection.fetch("SELECT 1")):
+        with pytest.raises(ClosedError):
+            await call
+
+
 # --- for a ledger --------------------------------------------------------------------------------------
 
 

@@ -90,7 +90,7 @@ class StatementRepository(Repository[Statement]):
         )
         with translated():
             rows = await session.execute(statement)
-        return dict(rows.tuples().all())
+        return {row[0]: row[1] for row in rows}
 
     async def add_lines(self, statement: Statement, lines: Sequence[dict[str, Any]]) -> None:
         """Store the *lines* of *statement* for ever: mappings of a line's columns.

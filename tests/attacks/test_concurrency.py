@@ -134,8 +134,8 @@ async def test_an_entry_is_reversed_once_at_once(victim: Victim) -> None:
 
 async def test_posters_in_random_orders_do_not_deadlock(victim: Victim) -> None:
     """Sixteen tasks post 400 entries of two to six postings on four accounts, each in an order of its own."""
-    seed = random.randrange(2**32)  # noqa: S311 - it is to be repeatable
-    rng = random.Random(seed)  # noqa: S311 - it is to be repeatable
+    seed = random.randrange(2**32)
+    rng = random.Random(seed)
     accounts = [victim.checking, victim.food, *await _open(victim, 2)]
     entries = []
     for _ in range(400):
@@ -283,7 +283,7 @@ async def test_nothing_lands_behind_a_closing(victim: Victim, isolation: Isolati
     closed: Counter[str] = Counter()
 
     async def poster(number: int) -> None:
-        rng = random.Random(number)  # noqa: S311 - it is to be repeatable
+        rng = random.Random(number)
         while not done.is_set():
             day = first + timedelta(days=rng.randrange(10))
             entry = NewEntry(day, "", [NewPosting(victim.food, 1), NewPosting(victim.checking, -1)])

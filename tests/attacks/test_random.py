@@ -61,11 +61,11 @@ def _statements(rng: random.Random) -> str:
 
 async def test_whatever_a_crowd_does_the_books_stay_clean(victim: Victim) -> None:
     """Entries in pieces, raw balances, forbidden statements and closings, in transactions that may be undone."""
-    seed = random.randrange(2**32)  # noqa: S311 - it is to be repeatable
+    seed = random.randrange(2**32)
     outcomes: Counter[str] = Counter()
 
     async def member(number: int) -> None:
-        rng = random.Random(seed + number)  # noqa: S311 - it is to be repeatable
+        rng = random.Random(seed + number)
         for _ in range(_ROUNDS):
             text = _statements(rng).replace("{new}", f"'{UUID(int=rng.getrandbits(128))}'")
             isolation = rng.choice(["read_committed", "read_committed", "repeatable_read", "serializable"])
