@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -41,6 +41,9 @@ _COMMITS = ("COMMIT", "END", "PREPARE TRANSACTION")
 
 class PooledConnection(Driver):
     """The driver's connection, with an honest COMMIT, a bounded ROLLBACK and a complete reset."""
+
+    #: The open connections of the same pool, itself among them.
+    siblings: Collection[PooledConnection] = ()
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run *query*, and refuse a COMMIT that the server answered with ROLLBACK.
@@ -89,6 +92,14 @@ class PooledConnection(Driver):
         """Say goodbye to the server; one that does not answer in time is left without."""
         with contextlib.suppress(*DRIVER_ERRORS):
             await super().close(timeout=timeout or PATIENCE)
+
+    def _drop_global_statement_cache(self) -> None:
+        """Forget the prepared statements of the whole pool: the driver met one that a change of the schema outdated.
+
+        The driver does so in a pool of its own; alone, it would meet the next one on every other connection.
+        """
+        for connection in (self, *self.siblings):
+            connection._drop_local_statement_cache()  # noqa: SLF001 - of its own class
 
 
 class Verbs:

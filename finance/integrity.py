@@ -121,6 +121,9 @@ def _is_lost(error: asyncpg.InterfaceError) -> bool:
 
 def _from_server(error: asyncpg.PostgresError, *, committing: bool) -> FinanceError:
     sqlstate = error.sqlstate or ""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        # Somebody changed the schema under a prepared statement; the driver prepares it anew the next time.
+        return SerializationError()
     # SQLSTATE classes 08 and 57P end the connection: whether COMMIT took effect is not known then.
     if sqlstate.startswith(("08", "57P")):
         return OutcomeUnknownError() if committing else ConnectionLostError()

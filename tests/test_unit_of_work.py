@@ -639,3 +639,28 @@ async def test_callbacks_of_an_undone_savepoint_are_dropped(db: DatabaseManager)
             uow.after_commit(lambda: called.append("kept"))
 
     assert called == ["outer", "kept"]
+
+
+async def test_run_survives_a_change_of_the_schema(dsn: str) -> None:
+    """Every connection has a statement that the change outdated; the second attempt meets none of them."""
+    async with DatabaseManager(dsn, min_size=4, max_size=4) as db:
+        await db.execute("CREATE TABLE changing (n int); INSERT INTO changing VALUES (1)")
+        calls = 0
+
+        async def read(uow: UnitOfWork) -> list[Any]:
+            nonlocal calls
+            calls += 1
+            return await uow.connection.fetch("SELECT * FROM changing")
+
+        async def read_at_once() -> None:
+            async with contextlib.AsyncExitStack() as stack:
+                for uow in [await stack.enter_async_context(db.unit_of_work()) for _ in range(4)]:
+                    await read(uow)
+
+        await read_at_once()
+        await db.execute("ALTER TABLE changing ADD COLUMN m int")
+
+        assert [dict(row) for row in await db.run(read)] == [{"n": 1, "m": None}]
+        assert calls == 4 + 2
+        await read_at_once()
+        await db.execute("DROP TABLE changing")

@@ -8,7 +8,6 @@ import inspect
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from types import TracebackType
 from typing import Any, TypeVar
 
 import asyncpg
@@ -20,6 +19,7 @@ from sqlalchemy.pool import NullPool, PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from finance.connection import PATIENCE, Driver, PooledConnection, undo
+from finance.database import events
 from finance.errors import ConnectionLostError, NotConnectedError, PoolTimeoutError, UsageError
 from finance.integrity import DRIVER_ERRORS, connect_error, translate
 from finance.settings import ConnectionSource, Options
@@ -33,7 +33,6 @@ _DRAIN_INTERVAL = 0.01
 # SQLAlchemy's URL names the dialect and nothing else: the real one goes whole to asyncpg, which reads
 # sslmode, several hosts, .pgpass and service files, and no password is ever in `engine.url`.
 _URL = "postgresql+asyncpg://"
-_RESTS_SINCE = "finance_rests_since"
 _C = TypeVar("_C")
 
 
@@ -61,11 +60,11 @@ class Pool:
             hide_parameters=True,
         )
         engine = self.engine.sync_engine
-        event.listen(engine, "connect", _refuse_to_wait)
+        event.listen(engine, "connect", events.refuse_to_wait)
         event.listen(engine, "checkout", self._on_checkout)
-        event.listen(engine, "begin", _send_begin)
-        event.listen(engine, "reset", _reset_session)
-        event.listen(engine, "checkin", _on_checkin)
+        event.listen(engine, "begin", events.send_begin)
+        event.listen(engine, "reset", events.reset_session)
+        event.listen(engine, "checkin", events.note_rest)
 
     @property
     def is_orphaned(self) -> bool:
@@ -203,20 +202,22 @@ class Pool:
 
     # --- connecting --------------------------------------------------------------------------------
 
-    async def _connect(self) -> asyncpg.Connection[Any]:
+    async def _connect(self) -> PooledConnection:
         """Make a connection. It is called by SQLAlchemy, whose arguments for the driver stay unused."""
         if self._is_closing:
             raise NotConnectedError(disconnected=True)
         try:
-            connection = await asyncpg.connect(
+            connection: PooledConnection = await asyncpg.connect(
                 self._source.dsn, connection_class=PooledConnection, **self._source.arguments
             )
         except (*DRIVER_ERRORS, asyncpg.ClientConfigurationError, ValueError) as error:
             raise connect_error(error, self._source.address) from error
+        connection.siblings = self._open
         self._open.add(connection)
         connection.add_termination_listener(self._open.discard)
         try:
-            await _call(self._options.init, connection)
+            if self._options.init is not None:
+                await _call(self._options.init, connection)
         except BaseException:
             connection.terminate()
             raise
@@ -229,14 +230,15 @@ class Pool:
         takes a place in the pool with it.
         """
         driver = adapter.driver_connection
-        rests_since = record.info.get(_RESTS_SINCE, math.inf)
+        rests_since = events.rests_since(record)
         if rests_since < self._doubted_at:
             driver.terminate()
         elif time.monotonic() - rests_since > PING_AFTER_SECONDS:
             adapter.run_async(self._ping)
         if driver.is_closed():
             raise ConnectionLostError
-        adapter.run_async(lambda driver: _call(self._options.setup, driver))
+        if (setup := self._options.setup) is not None:
+            adapter.run_async(lambda driver: _call(setup, driver))
 
     async def _ping(self, driver: Driver) -> None:
         try:
@@ -247,10 +249,6 @@ class Pool:
             self._doubted_at = time.monotonic()
 
 
-def _on_checkin(_adapter: Any, record: Any) -> None:
-    record.info[_RESTS_SINCE] = time.monotonic()
-
-
 class _HookError(Exception):
     """Carries what the user's own hook raised past the translation of the driver's errors."""
 
@@ -259,9 +257,7 @@ class _HookError(Exception):
         super().__init__(f"the init or setup hook failed with {type(error).__name__}")
 
 
-async def _call(hook: Callable[[Any], Any] | None, driver: Any) -> None:
-    if hook is None:
-        return
+async def _call(hook: Callable[[Any], Any], driver: Any) -> None:
     try:
         result = hook(driver)
         if inspect.isawaitable(result):
@@ -270,54 +266,6 @@ async def _call(hook: Callable[[Any], Any] | None, driver: Any) -> None:
         raise
     except Exception as error:
         raise _HookError(error) from error
-
-
-class _Unshared:
-    """Stands where SQLAlchemy's adapter has a lock, and refuses a second task instead of queueing it.
-
-    Statements of two tasks in one transaction would follow each other in no order that anybody chose.
-    """
-
-    def __init__(self) -> None:
-        self._is_taken = False
-
-    async def __aenter__(self) -> None:
-        if self._is_taken:
-            raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
-        self._is_taken = True
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._is_taken = False
-
-
-def _refuse_to_wait(adapter: Any, _record: Any) -> None:
-    adapter._execute_mutex = _Unshared()  # noqa: SLF001 - there is no other place for it
-
-
-def _send_begin(connection: Any) -> None:
-    """Send BEGIN now.
-
-    SQLAlchemy's adapter would send it before the first statement that goes through SQLAlchemy: one that goes
-    straight to the driver before that would commit by itself.
-    """
-    adapter = connection.connection.dbapi_connection
-    try:
-        adapter.run_async(lambda _driver: adapter._start_transaction())  # noqa: SLF001 - there is no public way
-    except AsyncAdapt_asyncpg_dbapi.Error as error:
-        raise translate(error.__cause__ or error) from error
-
-
-def _reset_session(adapter: Any, record: Any, state: Any) -> None:
-    """Make the session as good as new before the next user gets it; close it when that fails."""
-    if state.terminate_only or not state.asyncio_safe:
-        return
-    try:
-        adapter.rollback()
-        adapter.run_async(lambda driver: driver.restore())
-    except Exception:  # whatever it was, the next user must not get this session
-        record.invalidate()
 
 
 async def _return(pooled: PoolProxiedConnection, driver: Driver) -> None:
