@@ -99,7 +99,7 @@ class PooledConnection(Driver):
         The driver does so in a pool of its own; alone, it would meet the next one on every other connection.
         """
         for connection in (self, *self.siblings):
-            connection._drop_local_statement_cache()  # noqa: SLF001 - of its own class
+            connection._drop_local_statement_cache()  # type: ignore[attr-defined]  # noqa: SLF001 - the driver's own
 
 
 class Verbs:
