@@ -25,6 +25,7 @@ from finance.database import pool as pool_module
 from finance.errors import (
     AuthenticationError,
     ConfigurationError,
+    ConnectionLostError,
     DatabaseError,
     FinanceError,
     InvalidError,
@@ -296,6 +297,40 @@ async def test_disconnect_takes_the_connection_from_those_who_stay(common_dsn: s
     with pytest.raises(NotConnectedError):
         await waiting
     assert await one.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stays'") == 0
+
+
+async def test_a_disconnect_that_is_cancelled_closes_all_the_same(common_dsn: str, one: DatabaseManager) -> None:
+    """Whoever has no more time to wait takes the connections at once."""
+    db = DatabaseManager(common_dsn, application_name="impatient")
+    await db.connect()
+
+    async def stay() -> None:
+        async with db.transaction():
+            leaving = asyncio.create_task(db.disconnect())
+            await asyncio.sleep(0.05)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+
+    with pytest.raises(ConnectionLostError):
+        await stay()
+
+    await asyncio.sleep(0.05)
+    assert await one.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'impatient'") == 0
+    with pytest.raises(NotConnectedError):
+        await db.ping()
+
+
+async def test_a_connect_that_is_cancelled_leaves_nothing(wire: Wire) -> None:
+    """The manager is not connected, and can be asked to connect again."""
+    wire.freeze()
+    db = DatabaseManager(wire.dsn("postgres"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await db.connect()
+
+    with pytest.raises(NotConnectedError):
+        await db.ping()
 
 
 async def test_a_manager_belongs_to_its_event_loop(common_dsn: str) -> None:

@@ -64,13 +64,20 @@ def run(arguments: Sequence[str]) -> int:
         status = app(arguments, print_error=False, exit_on_error=False, result_action="return_value")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has seen enough. What is left in the buffer must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough.
+        _drop_output()
         return PIPE_CLOSED
     except (CycloptsError, FinanceError, OSError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, OSError):
+            _drop_output()
         message, status = _explained(error)
         tell(message)
     return status or 0
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffer go nowhere: written again at exit, it would fail again, with another status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
