@@ -6,10 +6,10 @@ async with DatabaseManager() as db:
 """
 
 from finance import errors
-from finance.connection import Connection
-from finance.database import DatabaseManager
+from finance.connection import Acquired, Connection, Event, Retried, StatementRun
+from finance.database import DatabaseManager, Gap, Health, Listening, Notification, PoolStats, Retry
 from finance.embedded import EmbeddedServer
-from finance.errors import FinanceError
+from finance.errors import FinanceError, Outcome
 from finance.models import (
     Account,
     AccountType,
@@ -31,22 +31,33 @@ from finance.unit_of_work import UnitOfWork
 __all__ = [
     "Account",
     "AccountType",
+    "Acquired",
     "Amount",
     "Connection",
     "Currency",
     "DatabaseManager",
     "EmbeddedServer",
     "EntryKind",
+    "Event",
     "FinanceError",
+    "Gap",
+    "Health",
     "JournalEntry",
     "Ledger",
+    "Listening",
     "NewEntry",
     "NewPosting",
+    "Notification",
+    "Outcome",
     "Page",
+    "PoolStats",
     "Posted",
     "Posting",
+    "Retried",
+    "Retry",
     "Statement",
     "StatementLine",
+    "StatementRun",
     "UnitOfWork",
     "errors",
 ]

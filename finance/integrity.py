@@ -42,18 +42,39 @@ from finance.errors import (
     InvalidError,
     LedgerNotFoundError,
     LockTimeoutError,
+    Outcome,
     OutcomeUnknownError,
     PeriodClosedError,
     QueryTimeoutError,
+    ReadOnlyTransactionError,
+    SchemaChangedError,
     SealedError,
     SerializationError,
+    ServerStartingError,
     ServerUnreachableError,
     StaleVersionError,
+    TooManyConnectionsError,
     TransactionAbortedError,
     UnbalancedEntryError,
 )
 
 Detail = Mapping[str, Any]
+
+
+class ConnectionClosedError(asyncpg.InterfaceError):
+    """What the driver says with a text only: the connection is closed."""
+
+    def __init__(self) -> None:
+        super().__init__("connection is closed")
+
+
+class ConnectionBusyError(asyncpg.InterfaceError):
+    """What the driver says with a text only: another task is in the middle of a statement."""
+
+    def __init__(self) -> None:
+        super().__init__("another operation is in progress")
+
+
 #: What asyncpg and the network raise.
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
@@ -80,6 +101,8 @@ def translate(error: BaseException, *, committing: bool = False) -> FinanceError
         return InvalidError("a parameter does not fit its type; see the cause for its position")
     if isinstance(driver_error, asyncpg.PostgresError):
         return _from_server(driver_error, committing=committing)
+    if isinstance(error, sa_exc.DBAPIError) and error.connection_invalidated:
+        return OutcomeUnknownError() if committing else ConnectionLostError()
     if isinstance(driver_error, (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
         return _from_client(driver_error, committing=committing)
     return _from_sqlalchemy(error)
@@ -103,27 +126,26 @@ def _from_sqlalchemy(error: BaseException) -> FinanceError:
 
 
 def _from_client(error: BaseException, *, committing: bool) -> FinanceError:
-    if isinstance(error, asyncpg.InterfaceError) and "another operation" in str(error):
+    if isinstance(error, ConnectionBusyError):
         return ConcurrentUseError("connection")
-    if isinstance(error, asyncpg.InterfaceError) and not _is_lost(error):
+    if isinstance(error, ConnectionClosedError):
+        return ConnectionLostError()  # the statement was not sent
+    if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+        # It is found when the rows arrive: a statement that commits by itself has done so.
+        return OutcomeUnknownError() if committing else SchemaChangedError()
+    if isinstance(error, asyncpg.InterfaceError):
         return DatabaseError(None, f"the driver refused the call: {type(error).__name__}")
-    if committing:
-        return OutcomeUnknownError()
     # The driver's own time limit has no number; the network's (ETIMEDOUT) has.
-    timed_out = isinstance(error, TimeoutError) and error.errno is None
-    return QueryTimeoutError() if timed_out else ConnectionLostError()
-
-
-def _is_lost(error: asyncpg.InterfaceError) -> bool:
-    # asyncpg has one class for every misuse; its own texts, always English, tell them apart.
-    return "closed" in str(error)
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return QueryTimeoutError(Outcome.UNKNOWN if committing else Outcome.NOT_APPLIED)
+    return OutcomeUnknownError() if committing else ConnectionLostError()
 
 
 def _from_server(error: asyncpg.PostgresError, *, committing: bool) -> FinanceError:
     sqlstate = error.sqlstate or ""
     if isinstance(error, asyncpg.InvalidCachedStatementError):
-        # Somebody changed the schema under a prepared statement; the driver prepares it anew the next time.
-        return SerializationError()
+        # The driver prepares it anew the next time.
+        return SchemaChangedError()
     # SQLSTATE classes 08 and 57P end the connection: whether COMMIT took effect is not known then.
     if sqlstate.startswith(("08", "57P")):
         return OutcomeUnknownError() if committing else ConnectionLostError()
@@ -143,6 +165,7 @@ _BY_SQLSTATE: Mapping[str, Callable[[], FinanceError]] = {
     "22008": lambda: InvalidError("a date or time is beyond the range of its type; see the cause"),
     "22P02": lambda: InvalidError("a value is not written as one of its type; see the cause"),
     "23502": lambda: InvalidError("a value is missing where one must be"),
+    "25006": ReadOnlyTransactionError,
     "25P02": TransactionAbortedError,
     "40001": SerializationError,
     "40P01": DeadlockError,
@@ -338,6 +361,10 @@ def _refused_by_server(error: asyncpg.PostgresError, source: str) -> FinanceErro
         return AuthenticationError(source, "wrong user or password, or not allowed from here")
     if sqlstate == asyncpg.InvalidCatalogNameError.sqlstate:
         return AuthenticationError(source, "there is no such database")
+    if sqlstate == "53300":
+        return TooManyConnectionsError(source, "it has no place for another connection (SQLSTATE 53300)")
+    if sqlstate == "57P03":
+        return ServerStartingError(source, "it is starting, stopping or recovering (SQLSTATE 57P03)")
     if sqlstate.startswith(("08", "53", "57P")):
         return ServerUnreachableError(source, f"{error.message} (SQLSTATE {sqlstate})")
     return ConfigurationError(f"the server at {source} refused the connection: {error.message} (SQLSTATE {sqlstate})")

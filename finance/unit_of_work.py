@@ -16,13 +16,22 @@ from sqlalchemy.orm import Session
 from finance.connection import (
     ERRORS_OF_THE_DATABASE,
     Connection,
-    Driver,
+    PooledConnection,
     leaving_block,
     require_in_transaction,
+    settle,
+    typed,
     undo,
 )
-from finance.errors import ClosedError, LedgerNotFoundError, TransactionAbortedError, UsageError
-from finance.integrity import translate, translated
+from finance.errors import (
+    AfterCommitError,
+    ClosedError,
+    LedgerNotFoundError,
+    Outcome,
+    TransactionAbortedError,
+    UsageError,
+)
+from finance.integrity import translated
 from finance.models import Ledger
 from finance.reports import Reports
 from finance.repositories import (
@@ -48,12 +57,16 @@ class UnitOfWork:
     def __init__(
         self,
         connection: AsyncConnection,
-        driver: Driver,
+        driver: PooledConnection,
         ledger: Ledger | int | str | None,
         base_currency: str | None = None,
+        *,
+        reads_only: bool = False,
     ) -> None:
         self._transaction = connection
         self._driver = driver
+        self._connection = Connection(driver, reads_only=reads_only, before_each=self._flush)
+        self._reads_only = reads_only
         self._wanted = ledger
         self._base_currency = base_currency
         # It joins the transaction that has begun, and can neither commit it nor begin another.
@@ -70,6 +83,11 @@ class UnitOfWork:
     def is_open(self) -> bool:
         """Whether it can be used: inside its block, and not rolled back."""
         return self._scope is not None and self._scope.connection.is_open
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of the transaction; None while it is open. As `Connection.outcome`."""
+        return self._connection.outcome
 
     @property
     def session(self) -> AsyncSession:
@@ -138,7 +156,7 @@ class UnitOfWork:
             savepoint = await session.begin_nested()
             await session.connection()  # SQLAlchemy would send SAVEPOINT only before its own next statement
         try:
-            with leaving_block():
+            with leaving_block(self._driver, reads_only=self._reads_only):
                 yield
             if self.is_open:
                 with translated():
@@ -153,7 +171,7 @@ class UnitOfWork:
         """Call *callback*, which may be a coroutine function, once the server has said COMMIT.
 
         It is not called after a rollback. What callbacks raise cannot undo the commit: it leaves the
-        block together, as one ExceptionGroup, after all of them have run.
+        block together, as one `AfterCommitError`, after all of them have run.
         """
         self._opened.require_open()
         self._after_commit.append(callback)
@@ -162,7 +180,7 @@ class UnitOfWork:
         """Run the callbacks of `after_commit()`; the owner of the transaction calls it after COMMIT.
 
         Raises:
-            ExceptionGroup: Some of them failed; all of them have run.
+            AfterCommitError: Some of them failed; all of them have run.
         """
         errors = []
         for callback in self._after_commit:
@@ -173,12 +191,12 @@ class UnitOfWork:
             except Exception as error:  # the commit stands, so that every callback gets its turn
                 errors.append(error)
         if errors:
-            raise ExceptionGroup("the transaction is committed, but callbacks after it failed", errors)
+            raise AfterCommitError(errors)
 
     # --- its life ----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        connection = Connection(self._driver, before_each=self._flush)
+        connection = self._connection
         try:
             with translated():
                 await self._session.begin()
@@ -186,30 +204,36 @@ class UnitOfWork:
             self._scope = Scope(self._session, connection, None)
             self._scope = Scope(self._session, connection, await self._find_ledger())
         except BaseException:
-            await self._close(connection)
+            connection.note(Outcome.NOT_APPLIED)
+            await self._close()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        connection = self._opened.connection
         try:
             if error is None and not self._is_abandoned:
-                await self._commit(connection)
+                with leaving_block(self._driver, reads_only=self._reads_only):
+                    await self._flush()
+                    self._connection.close()
+                    await self._commit()
         finally:
-            await self._close(connection)
+            if self._connection.outcome is None:
+                self._connection.note(Outcome.NOT_APPLIED)
+            await self._close()
         if isinstance(error, ERRORS_OF_THE_DATABASE):
-            raise translate(error) from error
+            raise typed(error, self._driver, reads_only=self._reads_only) from error
 
-    async def _commit(self, connection: Connection) -> None:
-        await self._flush()
-        connection.close()
-        with translated(committing=True):
-            await self._transaction.commit()
+    async def _commit(self) -> None:
+        """Send COMMIT straight on the driver, which knows how to await its answer, and then tell SQLAlchemy."""
+        adapter: Any = (await self._transaction.get_raw_connection()).dbapi_connection
+        transaction, adapter._transaction = adapter._transaction, None  # noqa: SLF001 - there is no public way
+        await settle(self._driver, transaction.commit(), self._connection.note)
+        await self._transaction.commit()  # sends nothing any more
 
-    async def _close(self, connection: Connection) -> None:
-        connection.close()
+    async def _close(self) -> None:
+        self._connection.close()
         with contextlib.suppress(sa_exc.SQLAlchemyError):  # another task is in the middle of it
             await self._session.close()
 

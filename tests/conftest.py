@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import os
@@ -17,9 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy import event
 
-from finance import DatabaseManager
+from finance import DatabaseManager, Event, StatementRun
 from finance.embedded import EmbeddedServer
 from finance.models import Base, Ledger
 from finance.unit_of_work import UnitOfWork
@@ -165,10 +163,16 @@ async def dsn(server: Server) -> AsyncIterator[str]:
         yield dsn
 
 
+@pytest.fixture
+def seen() -> list[Event]:
+    """What the manager `db` tells of its work."""
+    return []
+
+
 @pytest_asyncio.fixture
-async def db(dsn: str) -> AsyncIterator[DatabaseManager]:
+async def db(dsn: str, seen: list[Event]) -> AsyncIterator[DatabaseManager]:
     """A manager of a database of its own."""
-    async with DatabaseManager(dsn) as manager:
+    async with DatabaseManager(dsn, on_event=seen.append) as manager:
         yield manager
 
 
@@ -229,32 +233,19 @@ async def wire(server: Server) -> AsyncIterator[Wire]:
 
 
 class Queries:
-    """The statements that reached the server, those that only frame a transaction or reset a session left out."""
+    """The statements that reached the server, those that only frame a transaction left out."""
 
-    _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "CLOSE ALL", "SELECT version_num")
+    _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT version_num")
 
-    def __init__(self, manager: DatabaseManager) -> None:
-        self._seen: list[str] = []
-        event.listen(manager.engine.sync_engine, "before_cursor_execute", self._on_sqlalchemy)
-        event.listen(manager.engine.sync_engine, "checkout", self._on_checkout)
-
-    def _on_sqlalchemy(self, _conn: Any, _cursor: Any, statement: str, _values: Any, _context: Any, many: bool) -> None:  # noqa: FBT001
-        if not many:  # the driver tells of those
-            self._seen.append(statement)
-
-    def _on_checkout(self, adapter: Any, _record: Any, _proxy: Any) -> None:
-        adapter.driver_connection.add_query_logger(self._on_driver)
-
-    def _on_driver(self, record: Any) -> None:
-        self._seen.append(record.query)
+    def __init__(self, seen: list[Event]) -> None:
+        self._seen = seen
 
     async def of(self, call: Awaitable[Any]) -> list[str]:
         """Await *call*, and return what each statement that it took was: SELECT, INSERT, UPDATE and so on."""
-        await asyncio.sleep(0)  # the driver tells in the next turn of the loop
         self._seen.clear()
         await call
-        await asyncio.sleep(0)
-        return [_verb(query) for query in self._seen if not query.lstrip().startswith(self._FRAME)]
+        statements = [event.sql for event in self._seen if isinstance(event, StatementRun)]
+        return [_verb(sql) for sql in statements if not sql.lstrip().startswith(self._FRAME)]
 
 
 def _verb(query: str) -> str:
@@ -262,7 +253,7 @@ def _verb(query: str) -> str:
     return first if first != "WITH" else "INSERT" if "INSERT INTO" in query else "SELECT"
 
 
-@pytest_asyncio.fixture
-async def queries(db: DatabaseManager) -> Queries:
+@pytest.fixture
+def queries(db: DatabaseManager, seen: list[Event]) -> Queries:  # noqa: ARG001 - it is *db* that tells
     """Count the statements of *db* that reach the server."""
-    return Queries(db)
+    return Queries(seen)

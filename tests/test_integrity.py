@@ -17,8 +17,8 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy.orm import exc as orm_exc
 
 from finance import DatabaseManager, errors
-from finance.errors import FinanceError
-from finance.integrity import _BY_CONSTRAINT, connect_error, translate
+from finance.errors import FinanceError, Outcome
+from finance.integrity import _BY_CONSTRAINT, ConnectionBusyError, ConnectionClosedError, connect_error, translate
 
 ID = UUID("01990000-0000-7000-8000-000000000001")
 
@@ -26,6 +26,7 @@ ID = UUID("01990000-0000-7000-8000-000000000001")
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "AccountClosedError": (7, "Assets:Cash"),
     "AccountNotFoundError": ("Assets:Cash", "EUR"),
+    "AfterCommitError": ([ValueError("mine")],),
     "AlreadyExistsError": ("account", ["Assets:Cash", "EUR"]),
     "AlreadyReversedError": (ID,),
     "AmountError": (Decimal("1.001"), "has more than the 2 decimals of EUR"),
@@ -35,19 +36,24 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ConcurrentUseError": ("connection",),
     "CurrencyError": ("DOGE", "is not in ISO 4217"),
     "DatabaseError": ("42P01", 'relation "x" does not exist', None),
+    "DeadlineError": (30.0,),
     "EntryConflictError": (ID,),
     "EntryNotFoundError": (ID,),
     "LedgerNotFoundError": ("Household",),
     "MigrationLockError": (60.0, "0001"),
+    "ParameterError": (1, "an integer would lose the fraction"),
     "PeriodClosedError": (date(2026, 1, 1), date(2026, 12, 31)),
-    "PoolTimeoutError": (10, 0.5),
+    "PoolOverloadedError": (5,),
+    "PoolTimeoutError": (10, 0.5, ["task 'a' for 0.5 s", "task 'b' for 0.1 s"], "connection refused"),
     "SchemaAheadError": ("9999", "0001"),
     "SchemaBehindError": ("0000", "0001"),
     "SchemaMissingError": ("0001",),
     "SealedError": ("accounts are not truncated",),
+    "ServerStartingError": ("localhost:5432", "it is starting"),
     "ServerUnreachableError": ("localhost:5432", "connection refused"),
     "StaleVersionError": ("account", 3),
     "StatementFileError": ("bank.ofx", "is empty"),
+    "TooManyConnectionsError": ("localhost:5432", "it has no place"),
     "UnbalancedEntryError": (ID, "EUR", Decimal("0.01")),
 }
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FinanceError)]
@@ -91,9 +97,14 @@ def test_what_may_be_tried_again_is_said_by_the_class() -> None:
         "DeadlockError",
         "LockTimeoutError",
         "MigrationLockError",
+        "PoolOverloadedError",
         "PoolTimeoutError",
+        "ReadOnlyServerError",
+        "SchemaChangedError",
         "SerializationError",
+        "ServerStartingError",
         "ServerUnreachableError",
+        "TooManyConnectionsError",
         "UnavailableError",
     }
 
@@ -106,6 +117,7 @@ def refused(sqlstate: str, **fields: Any) -> asyncpg.PostgresError:
 
 
 SQLSTATES = {
+    "25006": errors.ReadOnlyTransactionError,
     "25P02": errors.TransactionAbortedError,
     "40001": errors.SerializationError,
     "40P01": errors.DeadlockError,
@@ -136,18 +148,21 @@ def test_a_connection_that_breaks_in_commit_leaves_the_outcome_unknown(sqlstate:
     for lost in (
         refused(sqlstate),
         ConnectionResetError(104, "reset"),
+        asyncpg.InternalClientError("unexpected"),
         TimeoutError(),
-        asyncpg.InterfaceError("connection is closed"),
     ):
-        assert type(translate(lost, committing=True)) is errors.OutcomeUnknownError
+        assert translate(lost).outcome is Outcome.NOT_APPLIED
+        assert translate(lost, committing=True).outcome is Outcome.UNKNOWN
+
+
+def test_a_statement_that_was_never_sent_is_not_applied() -> None:
+    """Whether it was COMMIT or not."""
+    assert type(translate(ConnectionClosedError(), committing=True)) is errors.ConnectionLostError
 
 
 CLIENT = {
-    "busy": (
-        asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
-        errors.ConcurrentUseError,
-    ),
-    "closed": (asyncpg.InterfaceError("connection is closed"), errors.ConnectionLostError),
+    "busy": (ConnectionBusyError(), errors.ConcurrentUseError),
+    "closed": (ConnectionClosedError(), errors.ConnectionLostError),
     "misuse": (asyncpg.InterfaceError("cursor cannot be created outside of a transaction"), errors.DatabaseError),
     "value": (asyncpg.DataError("invalid input for query argument $1: 'hunter2'"), errors.InvalidError),
     "reset": (ConnectionResetError(104, "reset"), errors.ConnectionLostError),
@@ -190,8 +205,8 @@ CONNECTING = {
     "name": (socket.gaierror(-2, "unknown"), errors.ServerUnreachableError, "the host's name is not known"),
     "password": (refused("28P01"), errors.AuthenticationError, "wrong user or password"),
     "database": (refused("3D000"), errors.AuthenticationError, "there is no such database"),
-    "starting": (refused("57P03"), errors.ServerUnreachableError, "57P03"),
-    "full": (refused("53300"), errors.ServerUnreachableError, "53300"),
+    "starting": (refused("57P03"), errors.ServerStartingError, "57P03"),
+    "full": (refused("53300"), errors.TooManyConnectionsError, "53300"),
     "setting": (refused("42704"), errors.ConfigurationError, "42704"),
 }
 

@@ -21,6 +21,7 @@ from finance.errors import (
     LockTimeoutError,
     OutcomeUnknownError,
     QueryTimeoutError,
+    ReadOnlyTransactionError,
     SerializationError,
     TransactionAbortedError,
     UsageError,
@@ -374,7 +375,7 @@ async def test_the_isolation_level_is_set_and_gone_for_the_next(things_dsn: str,
 
 async def test_readonly_is_enforced_by_the_server(db: DatabaseManager) -> None:
     """Whatever the statement hides behind."""
-    with pytest.raises(DatabaseError, match="25006"):
+    with pytest.raises(ReadOnlyTransactionError):
         async with db.transaction(readonly=True) as conn:
             await conn.execute(INSERT, 1)
 

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from finance.connection import Connection, Driver, Verbs, leaving_block, require_in_transaction, undo
+from finance.connection import BATCH, Connection, Observer, PooledConnection, Record, Verbs, lock_number, rows_of, typed
+from finance.database.connector import Connector
+from finance.database.engine import make_engine, make_engine_outside
+from finance.database.health import Health, examine
 from finance.database.ledgers import Ledgers
+from finance.database.listening import Listening
 from finance.database.pool import Pool
+from finance.database.retrying import DEFAULT_RETRY, Retry, retrying
 from finance.database.source import EmbeddedLease
-from finance.errors import FinanceError, InvalidError, NotConnectedError
-from finance.integrity import DRIVER_ERRORS, translate, translated
+from finance.database.stats import PoolStats
+from finance.database.transactions import Isolation, TransactionOptions, deadline, engine_transaction, raw_transaction
+from finance.errors import (
+    ConfigurationError,
+    FinanceError,
+    LockTimeoutError,
+    NotConnectedError,
+    Outcome,
+    UsageError,
+)
+from finance.integrity import DRIVER_ERRORS, translate
 from finance.migrations import Migrations
 from finance.models import Ledger
 from finance.reports import Verification
@@ -27,11 +40,8 @@ from finance.unit_of_work import UnitOfWork
 
 _T = TypeVar("_T")
 
-Isolation = Literal["read_committed", "repeatable_read", "serializable"]
-_ISOLATION = {"read_committed": "READ COMMITTED", "repeatable_read": "REPEATABLE READ", "serializable": "SERIALIZABLE"}
-
-_BACKOFF_SECONDS = 0.01
-_BACKOFF_SECONDS_MAX = 1.0
+#: How often a single statement is run again when a change of the schema outdated it before it was executed.
+_REPEATS = 5
 
 
 class DatabaseManager(Verbs):
@@ -40,20 +50,25 @@ class DatabaseManager(Verbs):
     Args:
         dsn: A URL as any hosting company hands it out, or "embedded" for a private server on this machine.
             None takes FINANCE_DATABASE_URL, DATABASE_URL or the PG* variables, read at `connect()`.
-        options: What `asyncpg.create_pool` takes (host, user, password, min_size, max_size,
-            command_timeout, init, setup, ...), and `acquire_timeout`, `schema`, `application_name`, `data_dir`.
+        options: What `asyncpg.create_pool` takes (host, user, password, min_size, max_size, command_timeout,
+            init, setup, ...), what `finance.settings.Options` has (acquire_timeout, statement_timeout, ...), and
+            `application_name`, `data_dir`, `pgbouncer`.
 
     Raises:
         ConfigurationError: An option is unknown, cannot be honoured, or has a value that it cannot have.
 
-    The verbs `fetch`, `fetchrow`, `fetchval` and `execute` take a connection for one statement, which
-    commits by itself; nothing that it sets in its session reaches the next user.
+    Each of the verbs `fetch`, `fetchrow`, `fetchval`, `execute`, `executemany`, `copy_in`, `copy_out`, `stream` and
+    `notify` takes a connection for one statement, which commits by itself; nothing that it sets in its session
+    reaches the next user.
     """
 
     def __init__(self, dsn: str | None = None, **options: Any) -> None:
         self._dsn = dsn
         self._options, self._connect_arguments = split_options(options)
         self._pool: Pool | None = None
+        self._engine: AsyncEngine | None = None
+        self._connector: Connector | None = None
+        self._observer = Observer(self._options.on_event, self._options.slow_threshold)
         self._embedded: EmbeddedLease | None = None
         self._was_connected = False
         self._changing = asyncio.Lock()
@@ -79,6 +94,8 @@ class DatabaseManager(Verbs):
             AuthenticationError: The server refuses the user, the password or the database.
             EmbeddedServerError: The embedded server cannot run here.
         """
+        if self._pool is not None and self._pool.is_orphaned:
+            self._changing = asyncio.Lock()  # the other loop, or the parent process, may have held it
         async with self._changing:
             if self._pool is not None and self._pool.is_orphaned:
                 await self._close(0)
@@ -88,8 +105,11 @@ class DatabaseManager(Verbs):
     async def disconnect(self, timeout: float = 10.0) -> None:
         """Close every connection and, when nobody else uses it, stop the embedded server. Safe to call twice.
 
+        New work is refused at once. Statements that still run after *timeout* are cancelled at the server, and
+        their callers get a `NotConnectedError`.
+
         Args:
-            timeout: Seconds that those who are using a connection have to finish; then it is taken from them.
+            timeout: Seconds that those who use or wait for a connection have to finish.
         """
         async with self._changing:
             await self._close(timeout)
@@ -111,16 +131,19 @@ class DatabaseManager(Verbs):
                 embedded = await EmbeddedLease.take(source)
                 stack.push_async_callback(embedded.release)
                 source = embedded.source
-            pool = Pool(source, self._options)
+            connector = Connector(source, self._options, self._observer)
+            pool = Pool(connector, self._options, self._observer)
             stack.push_async_callback(pool.close, 0)
             await pool.warm()
             stack.pop_all()
-        self._pool, self._embedded = pool, embedded
+        self._pool, self._connector, self._embedded = pool, connector, embedded
+        self._engine = make_engine(pool, self._observer)
         self._was_connected = True
 
     async def _close(self, timeout: float) -> None:
         pool, self._pool = self._pool, None
         embedded, self._embedded = self._embedded, None
+        self._engine = self._connector = None
         self._migrations.forget()
         try:
             if pool is not None:
@@ -135,17 +158,62 @@ class DatabaseManager(Verbs):
             raise NotConnectedError(disconnected=self._was_connected)
         return self._pool
 
-    def _outside(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self._connected.outside()
+    def _direct(self, what: str) -> Connector:
+        """Return the way to the server itself, past a pooler."""
+        self._connected.require_usable()
+        assert self._connector is not None  # noqa: S101 - it is there while the pool is
+        if not self._connector.behind_pooler:
+            return self._connector
+        if self._options.direct_dsn is None:
+            raise ConfigurationError(
+                f"{what} does not work through PgBouncer in transaction mode:"
+                " give the server's own address as direct_dsn=, or connect without pgbouncer=True"
+            )
+        own = {word: value for word, value in self._connect_arguments.items() if word not in _OF_THE_POOLER}
+        return Connector(resolve(self._options.direct_dsn, **own), self._options, self._observer)
+
+    @contextlib.asynccontextmanager
+    async def _outside(self) -> AsyncIterator[AsyncConnection]:
+        engine = make_engine_outside(self._direct("migrating"))
+        connection = await engine.connect().start()
+        try:
+            yield connection
+        finally:
+            await asyncio.shield(asyncio.ensure_future(connection.close()))
 
     # --- one statement -----------------------------------------------------------------------------
 
-    async def _run(self, call: Callable[[Driver], Awaitable[_T]]) -> _T:
-        async with self._connected.acquire() as driver:
-            try:
-                return await call(driver)
-            except DRIVER_ERRORS as error:
-                raise translate(error, committing=_was_sent(error)) from error
+    async def _run(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
+        pool = self._connected
+        driver = await pool.take()
+        try:
+            result = await _repeated(call, driver)
+            left_open = driver.is_in_transaction() if not driver.is_closed() else False
+        except DRIVER_ERRORS as error:
+            raise _of_single_statement(error, driver) from error
+        finally:
+            pool.give_back(driver)
+        if left_open:
+            raise UsageError("a BEGIN outside a transaction block was rolled back; use `async with db.transaction()`")
+        return result
+
+    async def stream(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[Record]:
+        """Iterate over the rows of *query* with `async for`, *batch* rows of them in memory at a time.
+
+        The rows are those of one instant. A connection is in use until the iteration ends; leave it early with
+        `contextlib.aclosing()`.
+        """
+        pool = self._connected
+        driver = await pool.take()
+        try:
+            await driver.execute("BEGIN")
+            async for row in rows_of(driver, query, args, batch):
+                yield row
+            await driver.execute("COMMIT")
+        except DRIVER_ERRORS as error:
+            raise typed(error, driver) from error
+        finally:
+            pool.give_back(driver)
 
     async def ping(self, timeout: float = 5.0) -> None:
         """Ask the server for a sign of life.
@@ -166,49 +234,57 @@ class DatabaseManager(Verbs):
 
     # --- one transaction ---------------------------------------------------------------------------
 
-    @contextlib.asynccontextmanager
-    async def transaction(
-        self, *, isolation: Isolation | None = None, readonly: bool = False, deferrable: bool = False
-    ) -> AsyncIterator[Connection]:
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+        timeout: float | None = None,
+        statement_timeout: float | None = None,
+        lock_timeout: float | None = None,
+        idle_in_transaction_timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[Connection]:
         """Open a database transaction for raw SQL: it commits when the block ends, and rolls back on an error.
 
         Args:
             isolation: "read_committed", "repeatable_read" or "serializable"; the server's default unless given.
             readonly: PostgreSQL itself refuses writes.
             deferrable: Wait for a snapshot that cannot fail; for serializable read-only transactions.
+            timeout: Seconds that the whole block may take, COMMIT included.
+            statement_timeout: Seconds that a statement may take; None is the manager's, `math.inf` no limit.
+            lock_timeout: Seconds that a statement may wait for a lock; likewise.
+            idle_in_transaction_timeout: Seconds that the transaction may rest between statements; likewise.
 
         Raises:
             TransactionAbortedError: A statement had failed and its error was swallowed; nothing is stored.
-            OutcomeUnknownError: The connection broke while the server was committing.
+            DeadlineError: *timeout* passed; nothing is stored.
+            OutcomeUnknownError: The answer to COMMIT did not arrive.
             FinanceError: The server refused COMMIT; nothing is stored.
         """
-        _require_isolation(isolation)
-        async with self._connected.acquire() as driver:
-            transaction = driver.transaction(isolation=isolation, readonly=readonly, deferrable=deferrable)
-            with translated():
-                await transaction.start()
-            connection = Connection(driver)
-            try:
-                with leaving_block():
-                    yield connection
-                require_in_transaction(driver)
-            except BaseException:
-                await undo(driver, transaction.rollback)
-                raise
-            finally:
-                connection.close()
-            with translated(committing=True):
-                await transaction.commit()
+        wanted = TransactionOptions(
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            timeout=timeout,
+            statement_timeout=statement_timeout,
+            lock_timeout=lock_timeout,
+            idle_in_transaction_timeout=idle_in_transaction_timeout,
+        )
+        return raw_transaction(self._connected, wanted)
 
-    @contextlib.asynccontextmanager
-    async def unit_of_work(
+    def unit_of_work(
         self,
         ledger: Ledger | int | str | None = None,
         *,
         base_currency: str | None = None,
         isolation: Isolation | None = None,
         read_only: bool = False,
-    ) -> AsyncIterator[UnitOfWork]:
+        timeout: float | None = None,
+        statement_timeout: float | None = None,
+        lock_timeout: float | None = None,
+        idle_in_transaction_timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a database transaction with its repositories: it commits when the block ends.
 
         Args:
@@ -216,21 +292,41 @@ class DatabaseManager(Verbs):
             base_currency: Make the ledger in this transaction when there is none of this name; None refuses.
             isolation: "read_committed", "repeatable_read" or "serializable"; the server's default unless given.
             read_only: PostgreSQL itself refuses writes.
+            timeout: As in `transaction()`, like the other limits.
+            statement_timeout: Seconds that a statement may take.
+            lock_timeout: Seconds that a statement may wait for a lock.
+            idle_in_transaction_timeout: Seconds that the transaction may rest between statements.
 
         Raises:
             SchemaError: The database's revision is not the code's.
             LedgerNotFoundError: There is no such ledger.
             TransactionAbortedError: A statement had failed and its error was swallowed; nothing is stored.
-            OutcomeUnknownError: The connection broke while the server was committing.
+            DeadlineError: *timeout* passed; nothing is stored.
+            OutcomeUnknownError: The answer to COMMIT did not arrive.
+            AfterCommitError: A callback failed; the transaction is committed.
         """
-        _require_isolation(isolation)
+        wanted = TransactionOptions(
+            isolation=isolation,
+            readonly=read_only,
+            timeout=timeout,
+            statement_timeout=statement_timeout,
+            lock_timeout=lock_timeout,
+            idle_in_transaction_timeout=idle_in_transaction_timeout,
+        )
+        return self._unit_of_work(ledger, base_currency, wanted)
+
+    @contextlib.asynccontextmanager
+    async def _unit_of_work(
+        self, ledger: Ledger | int | str | None, base_currency: str | None, wanted: TransactionOptions
+    ) -> AsyncIterator[UnitOfWork]:
         pool = self._connected
         await self._migrations.require_head()
-        options: dict[str, Any] = {"postgresql_readonly": read_only}
-        if isolation is not None:
-            options["isolation_level"] = _ISOLATION[isolation]
-        async with pool.begin(**options) as (connection, driver):
-            uow = UnitOfWork(connection, driver, ledger, base_currency)
+        uow: UnitOfWork | None = None
+        async with (
+            deadline(wanted.timeout, lambda: uow.outcome if uow else None),
+            engine_transaction(pool, self.engine, wanted) as (connection, driver),
+        ):
+            uow = UnitOfWork(connection, driver, ledger, base_currency, reads_only=wanted.readonly)
             async with uow:
                 yield uow
         await uow.call_back()
@@ -242,35 +338,108 @@ class DatabaseManager(Verbs):
         ledger: Ledger | int | str | None = None,
         base_currency: str | None = None,
         isolation: Isolation | None = None,
-        attempts: int = 5,
+        retry: Retry = DEFAULT_RETRY,
     ) -> _T:
         """Run *function* in a unit of work, and again in a fresh one when a passing fault undid it.
 
-        It is run again after a serialization failure, a deadlock, a lock timeout or a connection that was lost
-        before COMMIT: errors that are `retryable`, of which nothing was stored. What *function* does outside
-        the database happens once per attempt.
+        It is run again after errors that are `retryable`: a serialization failure, a deadlock, a lock timeout, a
+        connection that was lost before COMMIT, a server that restarts or was demoted. Where the outcome is unknown
+        it is run again only if `Retry(idempotent=True)` says that this does no harm. What *function* does
+        outside the database happens once per attempt.
 
         Args:
             function: Called with the unit of work; its result is returned after COMMIT.
             ledger: As in `unit_of_work()`.
             base_currency: As in `unit_of_work()`.
             isolation: As in `unit_of_work()`.
-            attempts: How often it is run at most.
+            retry: How often, for how long, and whether it is idempotent.
 
         Raises:
-            FinanceError: The last attempt's error, or the first that is not retryable.
+            DeadlineError: `retry.deadline` passed in the middle of an attempt, which is rolled back.
+            OutcomeUnknownError: The answer to COMMIT did not arrive, and *function* is not idempotent.
+            FinanceError: The last attempt's error, or the first that is not to be retried.
         """
-        for attempt in range(1, attempts + 1):
+
+        async def attempt(seconds: float | None) -> _T:
+            opened = self.unit_of_work(ledger, base_currency=base_currency, isolation=isolation, timeout=seconds)
+            async with opened as uow:
+                return await function(uow)
+
+        return await retrying(attempt, retry, self._observer)
+
+    # --- locks and messages ------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def advisory_lock(
+        self, key: str | int, *, wait: bool = True, session: bool = False
+    ) -> AsyncIterator[Connection | None]:
+        """Hold the application's own lock *key* for a block.
+
+        Args:
+            key: A name, or a number of 64 bits. Everybody who uses it on this database means the same lock.
+            wait: Wait for it, `lock_timeout` at most. False asks once.
+            session: Hold it on a connection of its own, outside a transaction, for work that takes long: then
+                the block gets None. Otherwise it gets the connection of a transaction, whose end frees the lock.
+
+        Raises:
+            LockTimeoutError: Somebody else has it.
+            ConfigurationError: *session* does not work through PgBouncer, and there is no `direct_dsn`.
+        """
+        if not session:
+            async with self.transaction() as connection:
+                if not await connection.advisory_lock(key, wait=wait):
+                    raise LockTimeoutError
+                yield connection
+            return
+        number = lock_number(key)
+        driver = await self._direct("a lock of the session").connect()
+        function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+        try:
             try:
-                async with self.unit_of_work(ledger, base_currency=base_currency, isolation=isolation) as uow:
-                    return await function(uow)
-            except FinanceError as error:
-                if not error.retryable or attempt == attempts:
-                    raise
-            # Full jitter, so that those who collided do not meet again.
-            longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2**attempt)
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret depends on it
-        raise InvalidError(f"attempts {attempts}: give at least 1")
+                is_got = await driver.fetchval(f"SELECT {function}($1)", number)
+            except DRIVER_ERRORS as error:
+                raise translate(error) from error
+            if is_got is False:
+                raise LockTimeoutError
+            yield None
+        finally:
+            await asyncio.shield(asyncio.ensure_future(driver.close()))
+
+    def listen(self, *channels: str, patience: float | None = None) -> Listening:
+        """Listen on *channels*: `async with db.listen("a") as notifications: async for each in notifications: ...`.
+
+        It has a connection of its own, beside the pool's. When that is lost it is made again, and a `Gap` tells
+        that notifications may be missing.
+
+        Args:
+            channels: Their names, up to 63 bytes each.
+            patience: Seconds after which a lost connection is given up; None never does.
+
+        Raises:
+            ConfigurationError: The manager is behind PgBouncer, and there is no `direct_dsn`.
+        """
+        return Listening(self._direct("LISTEN").connect, channels, patience)
+
+    # --- seeing in ---------------------------------------------------------------------------------
+
+    def stats(self) -> PoolStats:
+        """Return what the pool has done and is doing, in numbers."""
+        return self._connected.stats()
+
+    async def health(self, timeout: float = 5.0) -> Health:
+        """Find out whether the database can be worked with. A server that does not answer is a finding, no error.
+
+        Args:
+            timeout: Seconds to wait for an answer.
+
+        Raises:
+            NotConnectedError: The manager is not connected.
+
+        Database:
+            Two SELECTs.
+        """
+        self._connected.require_usable()
+        return await examine(self, self._migrations, timeout)
 
     # --- its parts ---------------------------------------------------------------------------------
 
@@ -287,7 +456,9 @@ class DatabaseManager(Verbs):
     @property
     def engine(self) -> AsyncEngine:
         """SQLAlchemy's engine over the same pool, for what has no verb here."""
-        return self._connected.engine
+        if self._engine is None:
+            raise NotConnectedError(disconnected=self._was_connected)
+        return self._engine
 
     async def verify(self, ledger: Ledger | int | str) -> Verification:
         """Compute everything derived in *ledger* again, and compare it with what is stored.
@@ -302,14 +473,19 @@ class DatabaseManager(Verbs):
             return await uow.reports.verify()
 
 
-def _was_sent(error: BaseException) -> bool:
-    """Tell whether a statement that commits by itself may have been executed when its connection failed.
-
-    A driver that knows its connection to be closed refuses to send (InterfaceError). A time limit is told as such.
-    """
-    return not isinstance(error, (asyncpg.InterfaceError, TimeoutError))
+#: What an argument says of the pooler, and not of the server behind it.
+_OF_THE_POOLER = frozenset({"host", "port", "pgbouncer", "service", "servicefile"})
 
 
-def _require_isolation(isolation: str | None) -> None:
-    if isolation is not None and isolation not in _ISOLATION:
-        raise InvalidError(f"isolation {isolation!r}: one of {', '.join(_ISOLATION)}")
+async def _repeated(call: Callable[[PooledConnection], Awaitable[_T]], driver: PooledConnection) -> _T:
+    """Make *call*, and again when a change of the schema outdated its statement, which was not executed then."""
+    for _ in range(_REPEATS):
+        with contextlib.suppress(asyncpg.InvalidCachedStatementError):
+            return await call(driver)
+    return await call(driver)
+
+
+def _of_single_statement(error: BaseException, driver: PooledConnection) -> FinanceError:
+    """Return the typed error for a statement that commits by itself: it may be stored when its connection fails."""
+    found = translate(error, committing=True)
+    return found if found.outcome is Outcome.UNKNOWN else typed(error, driver)

@@ -1,283 +1,482 @@
-"""The pool: SQLAlchemy's engine over connections that asyncpg makes, each as good as new for each user."""
+"""The pool: connections that are made and restored out of their users' sight, and handed out in order of asking.
+
+A connection goes round: made by a task of the pool's own, or handed back by a user and restored by one, it is
+supplied to whoever has waited longest, or else rests. So neither the way to a new connection nor the reset of a
+used one lies in anybody's path while another connection rests, and a caller that gives up costs no connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
+import copy
+import logging
 import math
+import os
+import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
-import asyncpg
-from sqlalchemy import event
-from sqlalchemy import exc as sa_exc
-from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool, PoolProxiedConnection
-from sqlalchemy.util import greenlet_spawn
+from finance.connection import PATIENCE, Observer, PooledConnection
+from finance.database.connector import Connector, HookError, call_hook
+from finance.database.lending import Holding
+from finance.database.stats import Counts, PoolStats
+from finance.errors import (
+    FinanceError,
+    ForkedError,
+    NotConnectedError,
+    PoolOverloadedError,
+    PoolTimeoutError,
+    WrongLoopError,
+)
+from finance.integrity import DRIVER_ERRORS, translate
+from finance.settings import Options
 
-from finance.connection import PATIENCE, Driver, PooledConnection, undo
-from finance.database import events
-from finance.errors import ConnectionLostError, NotConnectedError, PoolTimeoutError, UsageError
-from finance.integrity import DRIVER_ERRORS, connect_error, translate
-from finance.settings import ConnectionSource, Options
+_logger = logging.getLogger("finance.pool")
 
-#: A connection that rested for longer is asked for a sign of life before it is handed out: firewalls drop
-#: idle connections without a word to either end.
-PING_AFTER_SECONDS = 30.0
-_PING_TIMEOUT = 2.0
+#: Seconds that a connection after a rest has to give a sign of life.
+PING_TIMEOUT = 1.0
+_HOUSEKEEPING_SECONDS = 1.0
+_JITTER = 0.1
+_BACKOFF_SECONDS = 0.05
+_BACKOFF_SECONDS_MAX = 1.0
 _DRAIN_INTERVAL = 0.01
-
-# SQLAlchemy's URL names the dialect and nothing else: the real one goes whole to asyncpg, which reads
-# sslmode, several hosts, .pgpass and service files, and no password is ever in `engine.url`.
-_URL = "postgresql+asyncpg://"
-_C = TypeVar("_C")
 
 
 class Pool:
-    """At most `max_size` connections, each handed to one user at a time and reset in between.
+    """At most `max_size` connections, each handed to one user at a time and restored in between.
 
-    It belongs to the event loop in which it is made.
+    It belongs to the event loop and the process in which it is made.
     """
 
-    def __init__(self, source: ConnectionSource, options: Options) -> None:
-        self._source = source
+    def __init__(self, connector: Connector, options: Options, observer: Observer) -> None:
+        self._connector = connector
         self._options = options
+        self._observer = observer
         self._loop = asyncio.get_running_loop()
-        self._open: set[Any] = set()
-        self._finishing: set[asyncio.Task[Any]] = set()
-        self._is_closing = False
+        self._open: set[PooledConnection] = set()
+        self._idle: list[PooledConnection] = []
+        self._lent: dict[PooledConnection, Holding] = {}
+        self._waiting: deque[asyncio.Future[PooledConnection]] = deque()
+        self._connecting = 0
+        self._failures = 0
+        self._last_failure: BaseException | None = None
         self._doubted_at = -math.inf
-        self.engine = create_async_engine(
-            _URL,
-            async_creator=self._connect,
-            pool_size=options.max_size,
-            max_overflow=0,
-            pool_timeout=options.acquire_timeout,
-            pool_reset_on_return=None,
-            hide_parameters=True,
-        )
-        engine = self.engine.sync_engine
-        event.listen(engine, "connect", events.refuse_to_wait)
-        event.listen(engine, "checkout", self._on_checkout)
-        event.listen(engine, "begin", events.send_begin)
-        event.listen(engine, "reset", events.reset_session)
-        event.listen(engine, "checkin", events.note_rest)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_closing = False
+        self._is_over = False
+        self._counts = Counts()
+        self._housekeeping: asyncio.TimerHandle | None = None
+        self.is_forked = False
+        _POOLS.add(self)
 
     @property
     def is_orphaned(self) -> bool:
-        """Whether its event loop has ended, and its connections with it."""
-        return self._loop.is_closed()
+        """Whether its event loop has ended or is another process's, and its connections with it."""
+        return self.is_forked or self._loop.is_closed()
 
     async def warm(self) -> None:
-        """Open `min_size` connections, so that an unreachable server is told at once."""
-        async with contextlib.AsyncExitStack() as stack:
-            for _ in range(self._options.min_size):
-                await stack.enter_async_context(self.acquire())
+        """Open `min_size` connections, so that an unreachable server is told at once.
+
+        Raises:
+            FinanceError: One could not be made.
+        """
+        self._keep_house()
+        made = await asyncio.gather(*(self._make() for _ in range(self._options.min_size)), return_exceptions=True)
+        for connection in made:
+            if isinstance(connection, PooledConnection):
+                self._supply(connection)
+        if failures := [error for error in made if isinstance(error, BaseException)]:
+            raise _typed(failures[0])
 
     # --- lending -----------------------------------------------------------------------------------
 
-    @contextlib.asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Driver]:
-        """Lend an asyncpg connection, outside any transaction.
+    async def take(self) -> PooledConnection:
+        """Lend a connection, outside any transaction. The borrower hands it back with `give_back()`.
 
         Raises:
             PoolTimeoutError: None became free within `acquire_timeout`.
-            ServerUnreachableError, AuthenticationError: A new one could not be made.
-            UsageError: The borrower left a transaction open, which is rolled back.
+            PoolOverloadedError: `max_waiting` others wait already.
+            FinanceError: There is none, and a new one could not be made.
         """
-        pooled = await self._check_out(self.engine.raw_connection)
-        driver: Any = pooled.driver_connection
+        self.require_usable()
+        holding = Holding.now()
+        driver = None if self._waiting else self._pop_idle()
+        if driver is None:
+            driver = await self._wait(holding)
+        self._counts.acquires += 1
+        waited = time.monotonic() - holding.since
+        self._counts.acquire_seconds += waited
+        self._observer.acquired(waited)
+        holding.since += waited
+        self._lent[driver] = holding
+        if self._options.setup is not None:
+            await self._set_up(driver)
+        return driver
+
+    def give_back(self, driver: PooledConnection) -> None:
+        """Take a connection back, whatever state it is in. It never waits: the pool restores it by itself."""
+        holding = self._lent.pop(driver, None)
+        if holding is not None:
+            self._counts.use_seconds += holding.seconds
+        if driver not in self._open:
+            return  # it was lost
+        driver.forget_limits()
+        if driver.is_refused:
+            self.spawn(self._retire(driver))
+            self.expel_resting()
+        elif self._is_over:
+            self.spawn(self._retire(driver))
+        elif driver.is_closed():
+            self._drop(driver)
+        elif driver.needs_restoring:
+            self.spawn(self._restore(driver))
+        else:
+            self._supply(driver)
+
+    @contextlib.asynccontextmanager
+    async def acquire(self) -> AsyncIterator[PooledConnection]:
+        """Lend a connection for a block, outside any transaction.
+
+        Raises:
+            FinanceError: As `take()`.
+        """
+        driver = await self.take()
         try:
             yield driver
-            left_open = not driver.is_closed() and driver.is_in_transaction()
         finally:
-            await self._to_the_end(_return(pooled, driver))
-        if left_open:
-            raise UsageError("a BEGIN outside a transaction block was rolled back; use `async with db.transaction()`")
+            self.give_back(driver)
 
-    @contextlib.asynccontextmanager
-    async def begin(self, **execution_options: Any) -> AsyncIterator[tuple[AsyncConnection, Driver]]:
-        """Lend a connection of SQLAlchemy's on which BEGIN was sent; what is not committed is rolled back.
+    def expel_resting(self) -> None:
+        """Let no connection that rests now be handed out again: the server behind them is not the right one."""
+        while self._idle:
+            self.spawn(self._retire(self._idle.pop()))
+
+    def _pop_idle(self) -> PooledConnection | None:
+        while self._idle:
+            driver = self._idle.pop()
+            now = time.monotonic()
+            if driver.is_closed():
+                continue
+            if driver.rests_since < self._doubted_at or driver.expires_at <= now:
+                self.spawn(self._retire(driver))
+            elif now - driver.rests_since >= (self._options.ping_after_idle or math.inf):
+                self.spawn(self._check(driver))
+                return None  # the others have rested for even longer
+            else:
+                return driver
+        return None
+
+    async def _wait(self, holding: Holding) -> PooledConnection:
+        if self._options.max_waiting is not None and len(self._waiting) >= self._options.max_waiting:
+            raise PoolOverloadedError(len(self._waiting))
+        waiter: asyncio.Future[PooledConnection] = self._loop.create_future()
+        self._waiting.append(waiter)
+        self._grow()
+        try:
+            async with asyncio.timeout(self._options.acquire_timeout):
+                return await waiter
+        except BaseException as raised:
+            self._leave_queue(waiter)
+            error = self._timed_out() if isinstance(raised, TimeoutError) else raised
+            self._observer.acquired(holding.seconds, error)
+            if error is raised:
+                raise
+            raise error from self._last_failure
+
+    def _leave_queue(self, waiter: asyncio.Future[PooledConnection]) -> None:
+        """Hand on what a caller was handed in the very moment in which it gave up."""
+        if not waiter.done():
+            waiter.cancel()
+            self._waiting.remove(waiter)
+        elif not waiter.cancelled() and waiter.exception() is None:
+            self._supply(waiter.result())
+
+    def _timed_out(self) -> PoolTimeoutError:
+        self._counts.timeouts += 1
+        holders = [str(holding) for holding in self._lent.values()]
+        failure = None if self._last_failure is None else str(self._last_failure)
+        return PoolTimeoutError(self._options.max_size, self._options.acquire_timeout or 0, holders, failure)
+
+    async def _set_up(self, driver: PooledConnection) -> None:
+        try:
+            await call_hook(self._options.setup, driver)
+        except BaseException as error:
+            self.give_back(driver)
+            raise _typed(error)  # noqa: B904 - its own cause stays
+
+    def require_usable(self) -> None:
+        """Check that the pool is open, and that it is asked in its own event loop and process.
 
         Raises:
-            FinanceError: As `acquire()`, or BEGIN failed.
+            ForkedError, WrongLoopError, NotConnectedError: It is not.
         """
-        connection = await self._check_out(lambda: self.engine.connect().start())
-        driver: Any = None
-        try:
-            pooled = await connection.get_raw_connection()
-            driver = pooled.driver_connection
-            await connection.execution_options(**execution_options)
-            await connection.begin()
-            yield connection, driver
-        finally:
-            await self._to_the_end(_end(connection, driver))
-
-    @contextlib.asynccontextmanager
-    async def outside(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection outside the pool and its size, which is closed afterwards.
-
-        Raises:
-            FinanceError: As `acquire()`.
-        """
-        engine = create_async_engine(_URL, async_creator=self._connect, poolclass=NullPool, hide_parameters=True)
-        connection = await self._check_out(lambda: engine.connect().start())
-        try:
-            yield connection
-        finally:
-            await self._to_the_end(connection.close())
-
-    async def _check_out(self, take: Callable[[], Awaitable[_C]]) -> _C:
-        """Take a connection; those that turn out to have died at rest are replaced, though it be every one."""
-        self._require_loop()
-        for _ in range(self._options.max_size):
-            with contextlib.suppress(ConnectionLostError), self._typed():
-                return await take()
-        with self._typed():
-            return await take()
-
-    @contextlib.contextmanager
-    def _typed(self) -> Iterator[None]:
-        try:
-            yield
-        except _HookError as carrier:
-            raise carrier.error from carrier.error.__cause__
-        except sa_exc.TimeoutError as error:
-            raise PoolTimeoutError(self._options.max_size, self._options.acquire_timeout or 0) from error
-        except (sa_exc.SQLAlchemyError, *DRIVER_ERRORS) as error:
-            raise translate(error) from error
-        except AsyncAdapt_asyncpg_dbapi.Error as error:
-            raise translate(error.__cause__ or error) from error
-
-    def _require_loop(self) -> None:
+        if self.is_forked:
+            raise ForkedError
         if asyncio.get_running_loop() is not self._loop:
-            raise UsageError(
-                "the DatabaseManager belongs to the event loop in which it was connected;"
-                " disconnect() there and connect() here, or use one manager for each loop"
-            )
+            raise WrongLoopError
+        if self._is_closing:
+            raise NotConnectedError(disconnected=True)
 
-    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await *work*, which goes on when the caller is cancelled: a connection always finds back."""
-        task = asyncio.create_task(work)
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
-        await asyncio.shield(task)
+    # --- supply ------------------------------------------------------------------------------------
+
+    def _supply(self, driver: PooledConnection) -> None:
+        """Hand *driver*, as good as new, to whoever has waited longest; else it rests."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(driver)
+                return
+        driver.rests_since = time.monotonic()
+        self._idle.append(driver)
+
+    def _grow(self) -> None:
+        """Begin to make a connection for each caller that waits, as far as `max_size` allows.
+
+        One that is being restored is not counted on: where callers wait for that, another connection spares
+        them the wait from then on.
+        """
+        room = self._options.max_size - len(self._open) - self._connecting
+        for _ in range(min(room, len(self._waiting) - self._connecting)):
+            self._connecting += 1
+            self.spawn(self._make_and_supply())
+
+    async def _make_and_supply(self) -> None:
+        try:
+            connection = await self._make()
+        except Exception as error:  # it is told to those who wait, or else dropped: nobody asked for it any more
+            self._connecting -= 1
+            self._fail(_typed(error))
+        except BaseException:
+            self._connecting -= 1
+            raise
+        else:
+            self._connecting -= 1
+            self._supply(connection)
+
+    async def _make(self) -> PooledConnection:
+        try:
+            connection = await self._connector.connect()
+        except Exception:
+            self._counts.connect_errors += 1
+            raise
+        self._counts.connects += 1
+        self._failures = 0
+        self._last_failure = None
+        lifetime = self._options.max_lifetime or math.inf
+        connection.expires_at = time.monotonic() + lifetime * random.uniform(1 - _JITTER, 1)  # noqa: S311 - no secret
+        connection.siblings = self._open
+        connection.is_pooled = True
+        self._open.add(connection)
+        connection.add_termination_listener(self._on_end)  # type: ignore[arg-type]  # it is of our class
+        return connection
+
+    def _fail(self, failure: BaseException) -> None:
+        """Tell those who wait that no connection can be made, unless one that is open may come free for them."""
+        self._failures += 1
+        self._last_failure = failure
+        if not self._open:
+            self._refuse_waiting(failure)
+        elif self._waiting:
+            longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2**self._failures)
+            self._loop.call_later(random.uniform(0, longest), self._grow)  # noqa: S311 - no secret depends on it
+
+    def _refuse_waiting(self, failure: BaseException) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(_own(failure))
+
+    # --- what the pool does by itself --------------------------------------------------------------
+
+    async def _restore(self, driver: PooledConnection) -> None:
+        """Make a connection as good as new, and supply it."""
+        if (ending := driver.ending) is not None:
+            driver.ending = None
+            await asyncio.wait((ending,), timeout=driver.time_limit)
+            if not ending.done():
+                driver.terminate()
+        try:
+            await driver.restore()
+        except DRIVER_ERRORS:
+            self._drop(driver)
+        else:
+            if self._is_over or driver.expires_at <= time.monotonic():
+                await self._retire(driver)
+            else:
+                self._supply(driver)
+
+    async def _check(self, driver: PooledConnection) -> None:
+        """Ask a connection that rested for a sign of life, and supply it."""
+        try:
+            await driver.execute("SELECT 1", timeout=PING_TIMEOUT)
+        except DRIVER_ERRORS:
+            # What happened to this one happened to the others that rested, most likely: spare the next the wait.
+            self._doubted_at = time.monotonic()
+            self._drop(driver)
+        else:
+            self._supply(driver)
+
+    async def _retire(self, driver: PooledConnection) -> None:
+        """Close a connection in good order."""
+        driver.is_retired = True
+        try:
+            await driver.retire()
+        finally:
+            self._drop(driver)
+
+    def _drop(self, driver: PooledConnection) -> None:
+        driver.terminate()
+        self._on_end(driver)
+
+    def _on_end(self, driver: PooledConnection) -> None:
+        if driver not in self._open:
+            return
+        self._open.discard(driver)
+        if driver in self._idle:
+            self._idle.remove(driver)
+        if not driver.is_retired:
+            self._counts.lost += 1
+        if not self._is_over:
+            self._grow()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have *work* done, whatever becomes of its caller; `close()` waits for it."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _keep_house(self) -> None:
+        """Once a second: warn of leaks, close what has rested for too long, and keep `min_size` open."""
+        self._warn_of_leaks()
+        self._close_resting()
+        missing = self._options.min_size - len(self._open) - self._connecting
+        if missing > 0 and self._housekeeping is not None and self._failures == 0:
+            self._connecting += missing
+            for _ in range(missing):
+                self.spawn(self._make_and_supply())
+        delay = min(_HOUSEKEEPING_SECONDS, (self._options.leak_threshold or math.inf) / 2)
+        self._housekeeping = self._loop.call_later(delay, self._keep_house)
+
+    def _warn_of_leaks(self) -> None:
+        for holding in self._lent.values():
+            if not holding.is_warned_of and holding.seconds >= (self._options.leak_threshold or math.inf):
+                holding.is_warned_of = True
+                calls = "".join(f"\n  {call}" for call in holding.calls())
+                _logger.warning("a connection may have leaked: in use by %s%s", holding, calls)
+
+    def _close_resting(self) -> None:
+        limit = self._options.max_inactive_connection_lifetime or math.inf
+        now = time.monotonic()
+        for driver in tuple(self._idle):
+            is_spare = now - driver.rests_since >= limit and len(self._open) > self._options.min_size
+            if is_spare or driver.expires_at <= now:
+                self._idle.remove(driver)
+                self.spawn(self._retire(driver))
 
     # --- closing -----------------------------------------------------------------------------------
 
     async def close(self, timeout: float) -> None:
-        """Wait *timeout* seconds for those who use a connection, then close every one."""
+        """Wait *timeout* seconds for those who use or want a connection, then cancel what is left and close all."""
         if self.is_orphaned:
             self._terminate()
             return
-        self._require_loop()
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongLoopError
         self._is_closing = True
         try:
             await self._drain(timeout)
+            self._is_over = True
+            self._refuse_waiting(NotConnectedError(disconnected=True))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    await self.engine.dispose()
-                    # Those still in use: the server is told to give up what it is doing for them.
-                    await asyncio.gather(*(connection.close() for connection in tuple(self._open)))
+                    await self._close_all()
         finally:
+            self._is_over = True
             self._terminate()
 
     async def _drain(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        pool: Any = self.engine.sync_engine.pool
-        while True:
-            is_in_use = self._finishing or pool.checkedout()
-            if not is_in_use or time.monotonic() >= deadline:
-                return
+        while (self._lent or self._waiting or self._tasks) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_DRAIN_INTERVAL)
 
+    async def _close_all(self) -> None:
+        for driver in self._lent:
+            driver.revoked_because = NotConnectedError(disconnected=True)
+        for task in tuple(self._tasks):
+            task.cancel()
+        # Of those still in use, the server is told to give up what it is doing.
+        await asyncio.gather(
+            *(self._retire(driver) for driver in tuple(self._open)), *self._tasks, return_exceptions=True
+        )
+
     def _terminate(self) -> None:
-        for connection in tuple(self._open):
-            with contextlib.suppress(RuntimeError):  # its loop is closed, and its socket with it
-                connection.terminate()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        if not self.is_forked:  # whose sockets are the parent's
+            for driver in tuple(self._open):
+                with contextlib.suppress(RuntimeError):  # its loop is closed, and its socket with it
+                    driver.terminate()
         self._open.clear()
+        self._idle.clear()
 
-    # --- connecting --------------------------------------------------------------------------------
+    # --- seeing in ---------------------------------------------------------------------------------
 
-    async def _connect(self) -> PooledConnection:
-        """Make a connection. It is called by SQLAlchemy, whose arguments for the driver stay unused."""
-        if self._is_closing:
-            raise NotConnectedError(disconnected=True)
-        try:
-            connection: PooledConnection = await asyncpg.connect(
-                self._source.dsn, connection_class=PooledConnection, **self._source.arguments
-            )
-        except (*DRIVER_ERRORS, asyncpg.ClientConfigurationError, ValueError) as error:
-            raise connect_error(error, self._source.address) from error
-        connection.siblings = self._open
-        self._open.add(connection)
-        connection.add_termination_listener(self._open.discard)
-        try:
-            if self._options.init is not None:
-                await _call(self._options.init, connection)
-        except BaseException:
-            connection.terminate()
-            raise
-        return connection
-
-    def _on_checkout(self, adapter: Any, record: Any, _proxy: Any) -> None:
-        """Refuse a connection that died at rest, so that another is taken, then run the user's own `setup`.
-
-        SQLAlchemy would replace it by itself on a DisconnectionError, but a task that is cancelled meanwhile
-        takes a place in the pool with it.
-        """
-        driver = adapter.driver_connection
-        rests_since = events.rests_since(record)
-        if rests_since < self._doubted_at:
-            driver.terminate()
-        elif time.monotonic() - rests_since > PING_AFTER_SECONDS:
-            adapter.run_async(self._ping)
-        if driver.is_closed():
-            raise ConnectionLostError
-        if (setup := self._options.setup) is not None:
-            adapter.run_async(lambda driver: _call(setup, driver))
-
-    async def _ping(self, driver: Driver) -> None:
-        try:
-            await driver.execute("SELECT 1", timeout=_PING_TIMEOUT)
-        except DRIVER_ERRORS:
-            driver.terminate()
-            # What happened to this one happened to the others that rested, most likely: spare the next the wait.
-            self._doubted_at = time.monotonic()
+    def stats(self) -> PoolStats:
+        """Return what the pool has done and is doing."""
+        counts, seen = self._counts, self._observer
+        idle, in_use = len(self._idle), len(self._lent)
+        return PoolStats(
+            max_size=self._options.max_size,
+            size=len(self._open),
+            idle=idle,
+            in_use=in_use,
+            restoring=max(0, len(self._open) - idle - in_use),
+            connecting=self._connecting,
+            waiting=len(self._waiting),
+            acquires=counts.acquires,
+            acquire_seconds=counts.acquire_seconds,
+            use_seconds=counts.use_seconds,
+            timeouts=counts.timeouts,
+            connects=counts.connects,
+            connect_errors=counts.connect_errors,
+            lost=counts.lost,
+            retries=seen.retries,
+            statements=seen.statements,
+            errors=seen.errors,
+        )
 
 
-class _HookError(Exception):
-    """Carries what the user's own hook raised past the translation of the driver's errors."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-        super().__init__(f"the init or setup hook failed with {type(error).__name__}")
-
-
-async def _call(hook: Callable[[Any], Any], driver: Any) -> None:
-    try:
-        result = hook(driver)
-        if inspect.isawaitable(result):
-            await result
-    except (asyncpg.PostgresError, asyncpg.InterfaceError):
-        raise
-    except Exception as error:
-        raise _HookError(error) from error
+def _typed(error: BaseException) -> BaseException:
+    """Return what a caller is told for *error*, which a connection's making or the user's own hook raised."""
+    if isinstance(error, HookError):
+        return error.error
+    if isinstance(error, DRIVER_ERRORS):
+        found = translate(error)
+        found.__cause__ = error
+        return found
+    return error
 
 
-async def _return(pooled: PoolProxiedConnection, driver: Driver) -> None:
-    # A connection that was lost in a raw statement is known to the driver only; SQLAlchemy would keep it.
-    release: Callable[[], Any] = pooled.invalidate if driver.is_closed() else pooled.close
-    await greenlet_spawn(release)
+def _own(failure: BaseException) -> BaseException:
+    """Return *failure* for one of several callers: each raises its own, with a traceback of its own."""
+    if not isinstance(failure, FinanceError):
+        return failure
+    own = copy.copy(failure)
+    own.__cause__ = failure.__cause__
+    return own
 
 
-async def _end(connection: AsyncConnection, driver: Driver | None) -> None:
-    """Roll back what was not committed, and return the connection to its pool."""
-    if driver is not None:
-        await undo(driver, connection.rollback)
-    if driver is None or driver.is_closed():
-        await connection.invalidate()
-    await connection.close()
+_POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in _POOLS:
+        pool.is_forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -34,8 +34,9 @@ from finance.repositories.base import Repository, Scope
 _POST = """
 WITH entry AS (
     INSERT INTO journal_entries (ledger_id, id, date, description, kind, reverses_id, content_hash, metadata)
-    SELECT $1, e.*
-      FROM unnest($2::uuid[], $3::date[], $4::text[], $5::text[], $6::uuid[], $7::bytea[], $8::jsonb[]) AS e
+    SELECT $1, e.id, e.date, e.description, e.kind, e.reverses_id, e.content_hash, e.metadata::jsonb
+      FROM unnest($2::uuid[], $3::date[], $4::text[], $5::text[], $6::uuid[], $7::bytea[], $8::text[])
+               AS e(id, date, description, kind, reverses_id, content_hash, metadata)
     ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
 ), lines AS (
     INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount, memo)

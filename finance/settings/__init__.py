@@ -1,7 +1,7 @@
 """Where a connection comes from, and which words say how it is made."""
 
 from finance.settings.dsn import EMBEDDED
-from finance.settings.options import Options, split_options
+from finance.settings.options import SERVER_TIMEOUTS, Options, split_options
 from finance.settings.source import ConnectArguments, ConnectionSource, resolve
 
-__all__ = ["EMBEDDED", "ConnectArguments", "ConnectionSource", "Options", "resolve", "split_options"]
+__all__ = ["EMBEDDED", "SERVER_TIMEOUTS", "ConnectArguments", "ConnectionSource", "Options", "resolve", "split_options"]

@@ -10,12 +10,13 @@ import math
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, NoReturn
 
 from finance.errors import ConfigurationError
 from finance.settings.dsn import is_port
 from finance.settings.parameters import SESSION_ATTRIBUTES, SSL_MODES, quote_identifier
+from finance.settings.password import is_secret
 
 #: Names of the pool's connections in `pg_stat_activity`, unless somebody says otherwise.
 APPLICATION_NAME = "finance"
@@ -24,14 +25,36 @@ APPLICATION_NAME = "finance"
 CONNECT_TIMEOUT = 10.0
 
 
+#: The server's own time limits: our word, and the server's.
+SERVER_TIMEOUTS: Mapping[str, str] = {
+    "statement_timeout": "statement_timeout",
+    "lock_timeout": "lock_timeout",
+    "idle_in_transaction_timeout": "idle_in_transaction_session_timeout",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What the manager itself is told; the words about the connection are not among it.
 
+    Times are in seconds; None is no limit, or, for the three of the server's own, leaves it to the server.
+
     Attributes:
         min_size: Connections that the pool opens at once and keeps.
         max_size: Connections that it never exceeds.
-        acquire_timeout: Seconds to wait for a free connection; None waits without limit.
+        acquire_timeout: How long to wait for a free connection.
+        max_waiting: Callers that may wait for one at a time; the next is refused at once.
+        max_lifetime: Age at which a connection is replaced once it is free, less up to a tenth by chance, so
+            that connections made together do not end together.
+        max_inactive_connection_lifetime: Rest after which a connection beyond `min_size` is closed.
+        ping_after_idle: Rest after which a connection is asked for a sign of life before it is handed out.
+        statement_timeout: How long the server lets a statement run.
+        lock_timeout: How long the server lets a statement wait for a lock.
+        idle_in_transaction_timeout: How long the server lets a transaction rest between two statements.
+        leak_threshold: How long a connection may be in use before a warning tells where it was taken.
+        slow_threshold: How long a statement may take before it is logged, without its values.
+        direct_dsn: Where the server itself is, past the pooler that the DSN names.
+        on_event: Called with each `Event`: every statement, wait for a connection and retry.
         schema: The schema that holds the tables, unquoted; None is the first of the search path.
         init: Called with each new asyncpg connection.
         setup: Called with an asyncpg connection each time that it leaves the pool.
@@ -40,9 +63,23 @@ class Options:
     min_size: int = 1
     max_size: int = 10
     acquire_timeout: float | None = 10.0
+    max_waiting: int | None = None
+    max_lifetime: float | None = 1800.0
+    max_inactive_connection_lifetime: float | None = 300.0
+    ping_after_idle: float | None = 30.0
+    statement_timeout: float | None = 30.0
+    lock_timeout: float | None = 5.0
+    idle_in_transaction_timeout: float | None = 60.0
+    leak_threshold: float | None = 30.0
+    slow_threshold: float | None = 0.5
+    direct_dsn: str | None = field(default=None, repr=False)
+    on_event: Callable[[Any], Any] | None = None
     schema: str | None = None
     init: Callable[[Any], Any] | None = None
     setup: Callable[[Any], Any] | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the options may hold a DSN with its password and are not pickled; call split_options() again")
 
 
 class _Word(NamedTuple):
@@ -64,6 +101,8 @@ def split_options(words: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
         raise ConfigurationError(f"min_size ({options.min_size}) is larger than max_size ({options.max_size})")
     arguments = {word: value for word, value in words.items() if word in CONNECTION}
     settings = {**_settings_of(words), **(arguments.get("server_settings") or {})}
+    if twice := sorted(settings.keys() & {SERVER_TIMEOUTS[word] for word in words if word in SERVER_TIMEOUTS}):
+        raise ConfigurationError(f"server_settings[{twice[0]!r}] has a word of its own here; give one of them")
     return options, {**arguments, **({"server_settings": settings} if settings else {})}
 
 
@@ -100,6 +139,8 @@ def _check(words: Mapping[str, Any], known: Mapping[str, _Word]) -> None:
         if not (value is None and word not in _NEVER_NONE) and not known[word].accepts(value):
             # The value may be a secret in the wrong place, so its type has to do.
             raise ConfigurationError(f"{word} must be {known[word].wanted}{_mistaken_type(value)}")
+    if words.get("password") is not None and words.get("password_file") is not None:
+        raise ConfigurationError("password and password_file say the same thing; give one of them")
 
 
 def _hint(word: str, known: Mapping[str, _Word]) -> str:
@@ -172,15 +213,16 @@ _TEXT = _Word(_is_text, "a string that is not empty")
 _PATH = _Word(_is_path, "a path")
 _CALLABLE = _Word(callable, "a function of the asyncpg connection")
 
-#: What `resolve()` takes. All but `data_dir` are asyncpg's own words.
+#: What `resolve()` takes. All but `data_dir`, `password_file` and `pgbouncer` are asyncpg's own words.
 CONNECTION: Mapping[str, _Word] = {
     "host": _Word(_is_host, "a host name or a list of them"),
     "port": _Word(_is_port, "a port from 1 to 65535 or a list of them"),
     "user": _TEXT,
     "password": _Word(
-        lambda value: isinstance(value, str) or callable(value),
-        "a string, or a function (async or not) that returns one",
+        lambda value: isinstance(value, str) or callable(value) or is_secret(value),
+        "a string, an object with get_secret_value(), or a function (async or not) that returns either",
     ),
+    "password_file": _PATH,
     "passfile": _PATH,
     "database": _TEXT,
     "service": _TEXT,
@@ -197,6 +239,7 @@ CONNECTION: Mapping[str, _Word] = {
     "krbsrvname": _TEXT,
     "gsslib": _Word(lambda value: value in ("gssapi", "sspi"), "gssapi or sspi"),
     "record_class": _Word(lambda value: isinstance(value, type), "a subclass of asyncpg.Record"),
+    "pgbouncer": _Word(lambda value: isinstance(value, bool), "True or False"),
     "data_dir": _PATH,
 }
 
@@ -204,6 +247,17 @@ _OPTIONS: Mapping[str, _Word] = {
     "min_size": _COUNT,
     "max_size": _Word(lambda value: _is_count(value) and value > 0, "a whole number from 1 on"),
     "acquire_timeout": _SECONDS,
+    "max_waiting": _Word(lambda value: _is_count(value) and value > 0, "a whole number from 1 on, or None"),
+    "max_lifetime": _SECONDS,
+    "max_inactive_connection_lifetime": _SECONDS,
+    "ping_after_idle": _SECONDS,
+    "statement_timeout": _SECONDS,
+    "lock_timeout": _SECONDS,
+    "idle_in_transaction_timeout": _SECONDS,
+    "leak_threshold": _SECONDS,
+    "slow_threshold": _SECONDS,
+    "direct_dsn": _TEXT,
+    "on_event": _Word(callable, "a function of an Event"),
     "schema": _Word(_is_schema, "a name of 1 to 63 bytes that does not start with pg_"),
     "init": _CALLABLE,
     "setup": _CALLABLE,
@@ -219,9 +273,11 @@ _REFUSED = {
     "connect": "the manager makes its connections itself; give password= a function for changing credentials",
     "init_size": "the pool opens min_size connections at once",
     "loop": "the manager belongs to the event loop in which connect() is awaited; leave it out",
-    "max_inactive_connection_lifetime": "idle connections are not closed by age yet; leave it out",
-    "max_queries": "connections are not replaced by number of queries yet; leave it out",
+    "max_queries": "connections are replaced by age, not by number of queries: give max_lifetime",
     "reset": "the manager resets the session's state itself; undo your own in setup=",
+    "sslcert": "put it into the DSN with sslkey=, or pass ssl= an ssl.SSLContext",
+    "sslkey": "put it into the DSN with sslcert=, or pass ssl= an ssl.SSLContext",
+    "sslrootcert": "put it into the DSN (?sslmode=verify-full&sslrootcert=...), or pass ssl= an ssl.SSLContext",
 }
 
 #: What libpq, SQLAlchemy and others call these words.
@@ -231,9 +287,13 @@ _OTHER_NAMES = {
     "db": "database",
     "dbname": "database",
     "hostname": "host",
+    "idle_in_transaction_session_timeout": "idle_in_transaction_timeout",
+    "idle_timeout": "max_inactive_connection_lifetime",
+    "max_idle": "max_inactive_connection_lifetime",
     "max_overflow": "max_size",
     "passwd": "password",
     "pool_min_size": "min_size",
+    "pool_recycle": "max_lifetime",
     "pool_size": "max_size",
     "pool_timeout": "acquire_timeout",
     "search_path": "schema",

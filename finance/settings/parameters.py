@@ -83,6 +83,7 @@ _REFUSED: dict[str, tuple[frozenset[str], str]] = {
     "oauth_client_secret": (frozenset(), "asyncpg has no OAuth; pass a callable as password="),
     "oauth_issuer": (frozenset(), "asyncpg has no OAuth; pass a callable as password="),
     "oauth_scope": (frozenset(), "asyncpg has no OAuth; pass a callable as password="),
+    "password_file": (frozenset(), "give it beside the DSN, as password_file="),
     "replication": (_NO, "a replication connection cannot keep books; leave it out"),
     "require_auth": (frozenset(), f"asyncpg accepts any method that the server asks for; {_VERIFY} instead"),
     "requirepeer": (frozenset(), f"asyncpg cannot check the user behind a socket; {_VERIFY} instead"),

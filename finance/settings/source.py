@@ -1,7 +1,7 @@
 """Which database to use: an argument, the environment, or the embedded server.
 
 libpq's own environment variables and password file fill what is left open; asyncpg reads them while
-it connects. Those that asyncpg does not know are read here.
+it connects. Those that asyncpg does not know are read here, and so is PGPASSWORD.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from finance.errors import ConfigurationError, NotConfiguredError
 from finance.settings.dsn import EMBEDDED, clean, pair_ports, parse, render, show_host, split_hosts
 from finance.settings.options import APPLICATION_NAME, CONNECT_TIMEOUT, check_connection_arguments
 from finance.settings.parameters import Interpretation, canonical, interpret
+from finance.settings.password import Password
 from finance.settings.service import read_service
 
 _ARGUMENT = "argument"
@@ -31,7 +32,8 @@ _HOST = frozenset({"host", "hostaddr"})
 
 #: Arguments that make no sense for a server that this machine starts.
 _FOREIGN_TO_EMBEDDED = _NAMING_ARGUMENTS | {
-    "direct_tls", "gsslib", "krbsrvname", "passfile", "password", "servicefile", "ssl", "target_session_attrs",
+    "direct_tls", "gsslib", "krbsrvname", "passfile", "password", "password_file", "pgbouncer", "servicefile", "ssl",
+    "target_session_attrs",
 }  # fmt: skip
 
 #: What libpq reads from the environment and asyncpg does not.
@@ -91,12 +93,14 @@ class ConnectionSource:
 
     Attributes:
         origin: Who named it: "argument", "FINANCE_DATABASE_URL", "DATABASE_URL" or "PG* environment".
-        dsn: A URL that asyncpg reads as it was meant; None where the arguments and PG* say it all.
-        arguments: For `asyncpg.connect`.
+        dsn: A URL that asyncpg reads as it was meant, without the password; None where the arguments and PG*
+            say it all.
+        arguments: For `asyncpg.connect`. `password`, from wherever it came, is a function that shows nothing and
+            is asked for each connection; only that of a .pgpass is found by asyncpg itself.
         address: "host:port/database" for people, without user and password.
         is_embedded: True for the PostgreSQL out of the wheel, which is to be started first; then
             `dsn` is None and host, user and database are missing from `arguments`.
-        behind_pooler: True when the URL said `pgbouncer=true`: startup settings, prepared statements,
+        behind_pooler: True when the URL or an argument said `pgbouncer=true`: startup settings, prepared statements,
             LISTEN and session locks do not work through a transaction pooler.
         data_dir: Where the embedded server keeps its data; None for its default.
     """
@@ -125,8 +129,15 @@ def resolve(
     *connect_arguments*; FINANCE_DATABASE_URL; DATABASE_URL; the PG* variables. An argument overrides the
     same part of a DSN, and the DSN what a service file or a PG* variable says. Empty variables count as unset.
 
-    *environ* replaces `os.environ` here; asyncpg itself always reads PGPASSWORD, PGSSLMODE and the
-    like from the process's own.
+    Several hosts and not a word on `target_session_attrs` mean "read-write": books have one primary, and the
+    other hosts are its standbys, which refuse to write. A single host is taken as it is ("any").
+
+    A password is asked for anew for each connection: of a function, an object with `get_secret_value()`,
+    `password_file` or PGPASSWORD the next connection gets what they hold by then. A function that is not async
+    is called inside the event loop.
+
+    *environ* replaces `os.environ` here; asyncpg itself always reads PGSSLMODE, PGPASSFILE and the
+    like from the process's own, and PGPASSWORD where *environ* has none.
 
     Raises:
         NotConfiguredError: Nothing names a database.
@@ -182,9 +193,13 @@ def _remote(
     if "data_dir" in arguments:
         raise ConfigurationError('data_dir goes with the embedded server only: give "embedded" as the DSN')
     parameters = {} if text is None else canonical(parse(text))
+    if (pooler := arguments.pop("pgbouncer", None)) is not None:
+        parameters["pgbouncer"] = str(pooler)
     _add_service(parameters, arguments, given)
     _add_environment(parameters, arguments, given)
     found = interpret(parameters)
+    _take_password(found, arguments, present, given)
+    _prefer_primary(found, arguments, given)
     _mend_empty_variables(found, present)
     return ConnectionSource(
         origin=origin,
@@ -228,6 +243,26 @@ def _add_environment(parameters: dict[str, str], arguments: Mapping[str, Any], g
         parameters["hostaddr"] = given["PGHOSTADDR"]
         if "PGHOST" in given:
             raise ConfigurationError("PGHOST and PGHOSTADDR cannot both be set: keep PGHOST, or set PGHOSTADDR alone")
+
+
+def _take_password(
+    found: Interpretation, arguments: dict[str, Any], present: Mapping[str, str], given: Mapping[str, str]
+) -> None:
+    """Leave one password, in libpq's order: argument, DSN or service, environment."""
+    stated = found.driver.pop("password", None)
+    file = arguments.pop("password_file", None)
+    if file is not None:
+        arguments["password"] = Password.in_file(file)
+    elif (value := arguments.get("password", stated)) is not None:
+        arguments["password"] = Password.of(value)
+    elif "PGPASSWORD" in given:
+        arguments["password"] = Password("PGPASSWORD", lambda: present["PGPASSWORD"])
+
+
+def _prefer_primary(found: Interpretation, arguments: dict[str, Any], given: Mapping[str, str]) -> None:
+    hosts, _ = _hosts_and_ports(found.driver, arguments, given)
+    if len(hosts) > 1 and "target_session_attrs" not in found.driver and "PGTARGETSESSIONATTRS" not in given:
+        arguments.setdefault("target_session_attrs", "read-write")
 
 
 def _names_host(parameters: Mapping[str, str], arguments: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from finance import NewEntry, NewPosting, Posted
+from finance import NewEntry, NewPosting, Posted, Retry
 from finance.database.manager import Isolation
 from finance.errors import (
     AccountNotFoundError,
@@ -230,7 +230,7 @@ async def test_retried_posters_lose_nothing(victim: Victim, isolation: Isolation
                 lambda uow, entry=entry: uow.journal.post(entry),  # type: ignore[misc]
                 ledger=victim.ledger,
                 isolation=isolation,
-                attempts=50,
+                retry=Retry(attempts=50),
             )
             entry = _entry([(victim.food, 1), (victim.checking, -1)])
 

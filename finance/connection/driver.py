@@ -1,0 +1,270 @@
+"""The driver's connection, with an honest COMMIT, a bounded ROLLBACK, a complete reset, and an eye on its values."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+from finance.connection.events import Observer
+from finance.connection.parameters import check_parameters, may_change
+from finance.errors import FinanceError
+from finance.integrity import DRIVER_ERRORS, ConnectionBusyError, ConnectionClosedError
+
+Record = asyncpg.Record
+if TYPE_CHECKING:  # generic in the stubs only
+    Driver: TypeAlias = asyncpg.Connection[Record]
+else:
+    Driver = asyncpg.Connection
+
+#: Seconds after which a rollback, a reset or a farewell is given up and the connection dropped.
+PATIENCE = 5.0
+
+_COMMITS = ("COMMIT", "END", "PREPARE TRANSACTION")
+_NO_LIMIT = 1e6
+
+# DISCARD ALL without DEALLOCATE ALL and DISCARD PLANS. The driver's own query leaves the role, the temporary
+# tables and the sequence caches of the last user behind.
+_RESET = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;"
+    " SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;"
+)
+
+
+class PooledConnection(Driver):
+    """A connection of the pool."""
+
+    # The driver's own, which its stubs keep to themselves.
+    _config: Any
+    _listeners: dict[str, Any]
+    _log_listeners: set[Any]
+    _stmt_exclusive_section: Any
+
+    #: The open connections of the same pool, itself among them.
+    siblings: Collection[PooledConnection] = ()
+    observer: Observer | None = None
+    #: Run together with each BEGIN: settings that last as long as the transaction.
+    with_begin = ""
+    #: Behind a transaction pooler the session is not ours: nothing of it is reset.
+    has_session = True
+    #: COMMIT is under way. It is never cancelled: the server would stop waiting for its standby, and say "committed".
+    is_committing = False
+    #: The COMMIT that was sent last, when its sender may have left before the answer.
+    ending: asyncio.Future[Any] | None = None
+    #: Why the pool took it away from whoever used it.
+    revoked_because: FinanceError | None = None
+    #: Its server refused a write that it should have taken.
+    is_refused = False
+    #: The pool is closing it on purpose.
+    is_retired = False
+    #: Instants of `time.monotonic()`: when it is to be replaced, and since when it rests.
+    expires_at = math.inf
+    rests_since = 0.0
+    #: What SQLAlchemy knows it as.
+    record: Any = None
+    #: It belongs to a pool, which alone closes it: SQLAlchemy would whenever a statement is cancelled.
+    is_pooled = False
+    #: Its user asked for a server or a session that only reads.
+    is_meant_to_read = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # The driver has a section of its own, whose error says what happened in its text only.
+        self._stmt_exclusive_section = _OneTask()
+        self._plain_config = self._config
+        self._plain_with_begin = ""
+
+    @property
+    def one_task(self) -> contextlib.AbstractContextManager[None]:
+        """A section that one task at a time may be in; it is in it while it runs a statement."""
+        section: contextlib.AbstractContextManager[None] = self._stmt_exclusive_section
+        return section
+
+    # --- statements --------------------------------------------------------------------------------
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run *query*, and refuse a COMMIT that the server answered with ROLLBACK.
+
+        PostgreSQL ends an aborted transaction with ROLLBACK when it is told to COMMIT, and reports no
+        error; only the command tag says that nothing was stored.
+        """
+        if args:
+            return await super().execute(query, *args, timeout=timeout)
+        verb = query[:40].lstrip().upper()
+        if verb.startswith("BEGIN") and self.with_begin:
+            query = f"{query.rstrip().rstrip(';')}; {self.with_begin}"
+        is_commit = verb.startswith(_COMMITS)
+        if is_commit and timeout is None:
+            timeout = _NO_LIMIT  # the driver would cancel it
+        elif timeout is None and verb.startswith("ROLLBACK"):
+            timeout = PATIENCE
+        started = time.perf_counter()
+        try:
+            with self._stmt_exclusive_section:
+                self.is_committing = is_commit
+                status = await super().execute(query, timeout=timeout)
+        except BaseException as error:
+            self._tell(query, started, error)
+            raise
+        finally:
+            self.is_committing = False
+        self._tell(query, started)
+        if is_commit and status == "ROLLBACK":
+            raise asyncpg.InFailedSQLTransactionError("COMMIT was answered with ROLLBACK")
+        return status
+
+    async def _execute(self, query: str, args: Any, limit: int, timeout: float | None, **options: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            if may_change(args):
+                check_parameters(args, await self._parameter_types(query, timeout))
+            result = await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
+        except BaseException as error:
+            self._tell(query, started, error)
+            raise
+        self._tell(query, started)
+        return result
+
+    async def _executemany(self, query: str, args: Iterable[Any], timeout: float | None, **options: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            types = await self._parameter_types(query, timeout)
+            result = await super()._executemany(query, _checked(args, types), timeout, **options)  # type: ignore[misc]
+        except BaseException as error:
+            self._tell(query, started, error)
+            raise
+        self._tell(query, started)
+        return result
+
+    async def check(self, query: str, args: tuple[Any, ...]) -> None:
+        """Check values that are bound past `fetch()` and its like, as those of a cursor are.
+
+        Raises:
+            ParameterError: The driver would change one of them in silence.
+        """
+        if may_change(args):
+            check_parameters(args, await self._parameter_types(query, None))
+
+    async def _parameter_types(self, query: str, timeout: float | None) -> tuple[str, ...]:
+        # The statement is prepared and cached here, so that running it afterwards costs no second round trip.
+        statement = await self._get_statement(query, timeout)  # type: ignore[attr-defined]
+        return tuple(kind.name for kind in statement._get_parameters())  # noqa: SLF001 - get_parameters() of `prepare()`
+
+    def _tell(self, query: str, started: float, error: BaseException | None = None) -> None:
+        if self.observer is not None:
+            self.observer.statement(query, time.perf_counter() - started, error)
+
+    def _check_open(self) -> None:
+        if self.is_closed():
+            raise ConnectionClosedError
+
+    def _drop_global_statement_cache(self) -> None:
+        """Forget the prepared statements of the whole pool: the driver met one that a change of the schema outdated.
+
+        The driver does so in a pool of its own; alone, it would meet the next one on every other connection.
+        """
+        for connection in (self, *self.siblings):
+            connection._drop_local_statement_cache()  # type: ignore[attr-defined]  # noqa: SLF001 - the driver's own
+
+    @property
+    def is_demoted(self) -> bool:
+        """Whether its server, which took writes once, takes none now; True also where the server does not say."""
+        settings = self.get_settings()
+        standby = getattr(settings, "in_hot_standby", None)
+        if self.is_meant_to_read:
+            return False
+        return standby is None or "on" in (standby, getattr(settings, "default_transaction_read_only", None))
+
+    # --- limits ------------------------------------------------------------------------------------
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds after which the driver gives a statement up."""
+        limit: float | None = self._config.command_timeout
+        return limit
+
+    def limit_statements(self, seconds: float | None) -> None:
+        """Have the driver give a statement up after *seconds*, until the session is restored; None for no limit."""
+        self._config = self._config._replace(command_timeout=seconds)
+
+    def always_with_begin(self, settings: str) -> None:
+        """Run *settings* together with each BEGIN, unless a transaction has some of its own."""
+        self.with_begin = self._plain_with_begin = settings
+
+    def forget_limits(self) -> None:
+        """Have the manager's limits hold again instead of a transaction's own."""
+        self._config = self._plain_config
+        self.with_begin = self._plain_with_begin
+
+    # --- between two users -------------------------------------------------------------------------
+
+    @property
+    def needs_restoring(self) -> bool:
+        """Whether its user may have left something behind: always, but behind a transaction pooler."""
+        return self.has_session or self.ending is not None or self.is_in_transaction() or self._listeners != {}
+
+    async def restore(self) -> None:
+        """Make the session as good as new; a connection on which that fails is dropped."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._restore()
+                if self.is_in_transaction():
+                    # A BEGIN that was cancelled came through all the same, and the driver learnt of it only now.
+                    await self._restore()
+        except BaseException:
+            self.terminate()
+            raise
+
+    async def _restore(self) -> None:
+        self._listeners.clear()
+        self._log_listeners.clear()
+        # A transaction that was cancelled at its BEGIN, or ended by a statement, is still noted here.
+        self._top_xact = None
+        query = _RESET if self.has_session else ""
+        if self.is_in_transaction():
+            query = f"ROLLBACK; {query}"
+        if query:
+            await super().execute(query)
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Say goodbye to the server, unless the connection is a pool's: that one finds back and is restored."""
+        if not self.is_pooled:
+            await self.retire(timeout=timeout)
+
+    async def retire(self, *, timeout: float | None = None) -> None:
+        """Say goodbye to the server, which gives up what it is doing; one that does not answer in time is left."""
+        if self.is_committing:
+            self.terminate()
+            return
+        with contextlib.suppress(*DRIVER_ERRORS):
+            await super().close(timeout=timeout or PATIENCE)
+
+
+class _OneTask:
+    """A section that one task may be in, as often as it likes; another one is refused instead of queued."""
+
+    def __init__(self) -> None:
+        self._owner: object = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if self._depth and self._owner is not task:
+            raise ConnectionBusyError
+        self._owner = task
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+
+def _checked(rows: Iterable[Any], types: tuple[str, ...]) -> Iterator[Any]:
+    for row in rows:
+        if may_change(row):
+            check_parameters(row, types)
+        yield row

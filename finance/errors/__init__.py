@@ -1,0 +1,184 @@
+"""Every error that `finance` raises, as one tree.
+
+    FinanceError
+    |-- ConfigurationError              where a connection comes from, and how it is set up
+    |   |-- NotConfiguredError          no source was named anywhere
+    |   |-- AuthenticationError         the server refused the user or the password
+    |   `-- EmbeddedServerError         the PostgreSQL out of the wheel cannot run here
+    |-- UsageError                      the calls came in an order that cannot work
+    |   |-- NotConnectedError           before `connect()` or after `disconnect()`
+    |   |-- ClosedError                 a transaction or unit of work that is over
+    |   |-- ConcurrentUseError          two tasks share one transaction
+    |   |-- ReadOnlyTransactionError    a write where only reading was asked for
+    |   |-- WrongLoopError              the manager was connected in another event loop
+    |   `-- ForkedError                 the manager was connected in the parent process
+    |-- InvalidError                    a value that cannot be right
+    |   |-- AmountError                 not an exact amount, or too fine or too large
+    |   |-- CurrencyError               an unknown currency, or one that does not fit
+    |   |-- UnbalancedEntryError        postings that do not sum to zero
+    |   |-- AccountClosedError          a posting to a closed account
+    |   |-- PeriodClosedError           a date on or before the ledger's closed period
+    |   |-- BalanceLimitError           a balance beyond its account's limits
+    |   |-- ParameterError              a value that the driver would change in silence
+    |   `-- StatementFileError          a bank file that is not what it claims to be
+    |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError
+    |-- ConflictError                   what is there already says otherwise
+    |   |-- AlreadyExistsError          a name or key that is taken
+    |   |-- EntryConflictError          the entry's id is taken by other content
+    |   |-- AlreadyReversedError        an entry is reversed once
+    |   |-- SealedError                 committed books are corrected, never changed
+    |   `-- StaleVersionError           somebody else changed the row first
+    |-- UnavailableError                the server, or the path to it, failed
+    |   |-- ServerUnreachableError      no connection could be made
+    |   |   |-- ServerStartingError     SQLSTATE 57P03
+    |   |   `-- TooManyConnectionsError SQLSTATE 53300
+    |   |-- PoolTimeoutError            every connection stayed in use
+    |   |-- PoolOverloadedError         too many wait for one
+    |   |-- SerializationError          SQLSTATE 40001
+    |   |-- DeadlockError               SQLSTATE 40P01
+    |   |-- LockTimeoutError            SQLSTATE 55P03
+    |   |-- SchemaChangedError          a prepared statement is outdated
+    |   |-- QueryTimeoutError           SQLSTATE 57014, or the caller's own time limit
+    |   |-- DeadlineError               the time for the whole work passed
+    |   |-- ConnectionLostError         the connection broke before COMMIT was sent
+    |   `-- ReadOnlyServerError         SQLSTATE 25006 from a server that was demoted
+    |-- OutcomeUnknownError             COMMIT was sent, and its answer never came
+    |-- TransactionAbortedError         COMMIT was answered with ROLLBACK
+    |-- AfterCommitError                committed, but a callback after it failed
+    |-- SchemaError                     the database's revision is not the code's
+    |   |-- SchemaMissingError, SchemaBehindError, SchemaAheadError
+    |   `-- MigrationLockError          another process migrates
+    `-- DatabaseError                   anything else that the server refused
+
+`retryable` says whether the same call may succeed when it is made again from its start; `outcome`
+whether what failed is stored: not applied, applied, or unknown. Every message is written here from
+the data that the error keeps as attributes; none carries a password, a bound value or personal data.
+"""
+
+from finance.errors.base import (
+    FinanceError,
+    Outcome,
+)
+from finance.errors.books import (
+    AccountNotFoundError,
+    AlreadyExistsError,
+    AlreadyReversedError,
+    ConflictError,
+    EntryConflictError,
+    EntryNotFoundError,
+    LedgerNotFoundError,
+    NotFoundError,
+    SealedError,
+    StaleVersionError,
+)
+from finance.errors.configuration import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbeddedServerError,
+    NotConfiguredError,
+)
+from finance.errors.schema import (
+    MigrationLockError,
+    SchemaAheadError,
+    SchemaBehindError,
+    SchemaError,
+    SchemaMissingError,
+)
+from finance.errors.server import (
+    AfterCommitError,
+    ConnectionLostError,
+    DatabaseError,
+    DeadlineError,
+    DeadlockError,
+    LockTimeoutError,
+    OutcomeUnknownError,
+    PoolOverloadedError,
+    PoolTimeoutError,
+    QueryTimeoutError,
+    ReadOnlyServerError,
+    SchemaChangedError,
+    SerializationError,
+    ServerStartingError,
+    ServerUnreachableError,
+    TooManyConnectionsError,
+    TransactionAbortedError,
+    UnavailableError,
+)
+from finance.errors.usage import (
+    ClosedError,
+    ConcurrentUseError,
+    ForkedError,
+    NotConnectedError,
+    ReadOnlyTransactionError,
+    UsageError,
+    WrongLoopError,
+)
+from finance.errors.values import (
+    AccountClosedError,
+    AmountError,
+    BalanceLimitError,
+    CurrencyError,
+    InvalidError,
+    ParameterError,
+    PeriodClosedError,
+    StatementFileError,
+    UnbalancedEntryError,
+)
+
+__all__ = [
+    "AccountClosedError",
+    "AccountNotFoundError",
+    "AfterCommitError",
+    "AlreadyExistsError",
+    "AlreadyReversedError",
+    "AmountError",
+    "AuthenticationError",
+    "BalanceLimitError",
+    "ClosedError",
+    "ConcurrentUseError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectionLostError",
+    "CurrencyError",
+    "DatabaseError",
+    "DeadlineError",
+    "DeadlockError",
+    "EmbeddedServerError",
+    "EntryConflictError",
+    "EntryNotFoundError",
+    "FinanceError",
+    "ForkedError",
+    "InvalidError",
+    "LedgerNotFoundError",
+    "LockTimeoutError",
+    "MigrationLockError",
+    "NotConfiguredError",
+    "NotConnectedError",
+    "NotFoundError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "ParameterError",
+    "PeriodClosedError",
+    "PoolOverloadedError",
+    "PoolTimeoutError",
+    "QueryTimeoutError",
+    "ReadOnlyServerError",
+    "ReadOnlyTransactionError",
+    "SchemaAheadError",
+    "SchemaBehindError",
+    "SchemaChangedError",
+    "SchemaError",
+    "SchemaMissingError",
+    "SealedError",
+    "SerializationError",
+    "ServerStartingError",
+    "ServerUnreachableError",
+    "StaleVersionError",
+    "StatementFileError",
+    "TooManyConnectionsError",
+    "TransactionAbortedError",
+    "UnavailableError",
+    "UnbalancedEntryError",
+    "UsageError",
+    "WrongLoopError",
+]

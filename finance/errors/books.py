@@ -1,0 +1,88 @@
+"""What is not there, and what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from finance.errors.base import FinanceError
+
+
+class NotFoundError(FinanceError):
+    """Something that was named does not exist."""
+
+
+class LedgerNotFoundError(NotFoundError):
+    """No ledger has this name or id."""
+
+    def __init__(self, ledger: str | int) -> None:
+        self.ledger = ledger
+        super().__init__(f"no ledger {ledger!r}; db.ledgers.get_or_create() makes one")
+
+
+class AccountNotFoundError(NotFoundError):
+    """No account of this ledger has this name or id."""
+
+    def __init__(self, account: str | int | None, currency: str | None = None) -> None:
+        self.account = account
+        self.currency = currency
+        suffix = "" if currency is None else f" in {currency}"
+        super().__init__(f"this ledger has no account {account!r}{suffix}")
+
+
+class EntryNotFoundError(NotFoundError):
+    """No journal entry of this ledger has this id."""
+
+    def __init__(self, entry_id: UUID | None) -> None:
+        self.entry_id = entry_id
+        super().__init__(f"this ledger has no journal entry {entry_id}")
+
+
+class ConflictError(FinanceError):
+    """What is stored already contradicts the call."""
+
+
+class AlreadyExistsError(ConflictError):
+    """A name or key that must be unique is taken."""
+
+    def __init__(self, what: str, key: Iterable[str] = ()) -> None:
+        self.what = what
+        self.key = tuple(key)
+        suffix = f" ({', '.join(self.key)})" if self.key else ""
+        super().__init__(f"this {what} exists already{suffix}")
+
+
+class EntryConflictError(ConflictError):
+    """The entry's id belongs to a stored entry with other content."""
+
+    def __init__(self, entry_id: UUID | None) -> None:
+        self.entry_id = entry_id
+        super().__init__(
+            f"entry {entry_id} is stored with other content; an id is used once: give a new entry a new id"
+        )
+
+
+class AlreadyReversedError(ConflictError):
+    """An entry can be reversed once, and this one was."""
+
+    def __init__(self, entry_id: UUID | None) -> None:
+        self.entry_id = entry_id
+        super().__init__(f"entry {entry_id} is reversed already" if entry_id else "the entry is reversed already")
+
+
+class SealedError(ConflictError):
+    """Committed books, and what the database derives from them, never change by hand."""
+
+    def __init__(self, what: str, remedy: str = "post a reversal or a correcting entry instead") -> None:
+        self.what = what
+        super().__init__(f"{what}; {remedy}")
+
+
+class StaleVersionError(ConflictError):
+    """The row was changed by somebody else after it was read."""
+
+    def __init__(self, what: str, expected_version: int | None = None) -> None:
+        self.what = what
+        self.expected_version = expected_version
+        suffix = "" if expected_version is None else f" (it is no longer at version {expected_version})"
+        super().__init__(f"the {what} was changed since it was read{suffix}; read it again and decide anew")
