@@ -22,14 +22,30 @@ from finance.embedded import EmbeddedServer
 from finance.models import Base, Ledger
 from finance.unit_of_work import UnitOfWork
 from tests.network import Wire, wire_to
+from tests.pooler import PROGRAM, past_pooler, pooler_to
 
 TEMPLATE = "finance_template"
+
+#: Have all tests that can go through PgBouncer in transaction mode; those marked `direct` are skipped.
+THROUGH_PGBOUNCER = bool(os.environ.get("FINANCE_TEST_PGBOUNCER"))
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 _copies = itertools.count(1)
 
 # No durability is needed here, and no test may see what the machine's environment says of databases.
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SOURCES = ("FINANCE_DATABASE_URL", "DATABASE_URL", "FINANCE_DATA_DIR")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot go through a pooler, when the run does."""
+    if not THROUGH_PGBOUNCER:
+        return
+    missing = pytest.mark.skip(reason="pgbouncer is not installed")
+    for item in items:
+        if PROGRAM is None:
+            item.add_marker(missing)
+        elif (mark := item.get_closest_marker("direct")) is not None:
+            item.add_marker(pytest.mark.skip(reason=f"not through PgBouncer: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,9 +72,14 @@ class Server:
 
     name: str
     url: str
+    pooled_url: str | None = None
 
     def dsn(self, database: str) -> str:
-        """Name a database of this server."""
+        """Name a database of this server: through PgBouncer where the whole run goes through it."""
+        return urlunsplit(urlsplit(self.pooled_url or self.url)._replace(path=f"/{database}"))
+
+    def direct_dsn(self, database: str) -> str:
+        """Name a database of this server, and no pooler."""
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
 
     @contextlib.asynccontextmanager
@@ -87,7 +108,7 @@ class Server:
         async with self.administered() as admin:
             await admin.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
             await admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
-        async with DatabaseManager(self.dsn(TEMPLATE)) as db:
+        async with DatabaseManager(self.direct_dsn(TEMPLATE)) as db:
             await db.migrations.upgrade()
 
 
@@ -102,7 +123,8 @@ class Servers:
     async def get(self, name: str) -> Server:
         """Return the running server *name*: a version out of the wheel, "15" of Debian, or "url"."""
         if name not in self._servers:
-            server = Server(name, await self._start(name))
+            url = await self._start(name)
+            server = Server(name, url, await self._pool(name, url))
             await server.build_template()
             self._servers[name] = server
         return self._servers[name]
@@ -114,6 +136,11 @@ class Servers:
         embedded = EmbeddedServer(self._folder / name, version=int(name), binaries=binaries, settings=_SETTINGS)
         await self._stack.enter_async_context(embedded)
         return embedded.dsn("postgres")
+
+    async def _pool(self, name: str, url: str) -> str | None:
+        if not THROUGH_PGBOUNCER or name == "url":
+            return None
+        return await self._stack.enter_async_context(pooler_to(url, self._folder / f"pgbouncer-{name}"))
 
     async def stop(self) -> None:
         """Stop every server that was started."""
@@ -218,7 +245,7 @@ async def common_dsn(server: Server) -> AsyncIterator[str]:
 @pytest_asyncio.fixture
 async def emptied_dsn(common_dsn: str) -> str:
     """The common database without books: quicker than a copy, for modules that make no tables of their own."""
-    connection = await asyncpg.connect(common_dsn)
+    connection = await asyncpg.connect(past_pooler(common_dsn))
     tables = ", ".join(Base.metadata.tables)
     await connection.execute(f"SET session_replication_role = replica; TRUNCATE {tables} RESTART IDENTITY CASCADE")
     await connection.close()

@@ -210,6 +210,7 @@ async def test_connecting_twice_is_connecting_once(one: DatabaseManager) -> None
     assert await pid(one) == before
 
 
+@pytest.mark.direct("it counts the server's own connections")
 async def test_connecting_at_the_same_time_is_connecting_once(common_dsn: str) -> None:
     """The first opens the pool, the others wait for it."""
     db = DatabaseManager(common_dsn, application_name="at-once", min_size=2)
@@ -246,6 +247,7 @@ async def test_the_revision_is_looked_at_again_after_reconnecting(
             await db.ledgers.get(1)
 
 
+@pytest.mark.direct("it counts the server's own connections")
 async def test_min_size_connections_are_open_at_once(common_dsn: str) -> None:
     """The first users do not wait for a connection to be made."""
     async with DatabaseManager(common_dsn, min_size=3, application_name="warm") as db:
@@ -276,6 +278,7 @@ async def test_disconnect_waits_for_those_at_work(common_dsn: str) -> None:
     assert await working == 1
 
 
+@pytest.mark.direct("it counts the server's own connections")
 async def test_disconnect_takes_the_connection_from_those_who_stay(common_dsn: str, one: DatabaseManager) -> None:
     """After its time limit nobody keeps a connection; what was not committed is rolled back."""
     db = DatabaseManager(common_dsn, application_name="stays", max_size=1)
@@ -347,6 +350,7 @@ async def test_a_manager_belongs_to_its_event_loop(common_dsn: str) -> None:
     await db.disconnect()
 
 
+@pytest.mark.direct("it counts the server's own connections")
 async def test_a_manager_survives_the_end_of_its_event_loop(common_dsn: str) -> None:
     """A script that runs `asyncio.run()` twice connects twice."""
     db = DatabaseManager(common_dsn)
@@ -453,6 +457,7 @@ async def test_setup_prepares_each_loan_outside_a_transaction(common_dsn: str) -
     assert states == [False] * 4
 
 
+@pytest.mark.direct("it counts the server's own connections")
 @pytest.mark.parametrize("hook", ["init", "setup"])
 @pytest.mark.parametrize("error", [ValueError, OSError, LookupError])
 async def test_an_error_of_a_hook_passes_unchanged(
@@ -513,6 +518,7 @@ TRACES = {
 }
 
 
+@pytest.mark.direct("the session is PgBouncer's")
 @pytest.mark.parametrize(("trace", "is_left"), TRACES.values(), ids=TRACES)
 @pytest.mark.parametrize("way", ["execute", "transaction", "unit_of_work"])
 async def test_nothing_of_one_session_reaches_the_next_user(
@@ -531,6 +537,7 @@ async def test_nothing_of_one_session_reaches_the_next_user(
     assert not await one.fetchval(is_left)
 
 
+@pytest.mark.direct("the session is PgBouncer's")
 async def test_currval_of_one_user_is_not_defined_for_the_next(one: DatabaseManager) -> None:
     """A sequence's last value is of the session, too."""
     await one.execute("CREATE SEQUENCE IF NOT EXISTS numbers")
@@ -549,6 +556,7 @@ async def test_the_reset_keeps_the_connection(one: DatabaseManager) -> None:
     assert await pid(one) == before
 
 
+@pytest.mark.direct("the session is PgBouncer's")
 async def test_a_session_that_cannot_be_reset_is_closed(one: DatabaseManager, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next user gets a new one."""
     before = await pid(one)
@@ -561,6 +569,7 @@ async def test_a_session_that_cannot_be_reset_is_closed(one: DatabaseManager, mo
         assert await connection.scalar(text("SELECT pg_backend_pid()")) != before
 
 
+@pytest.mark.direct("the session is PgBouncer's")
 async def test_a_begin_outside_a_transaction_block_is_told_and_rolled_back(one: DatabaseManager) -> None:
     """It would have held the next user's statements."""
     await one.execute("CREATE TABLE IF NOT EXISTS begun (n int)")
@@ -571,6 +580,7 @@ async def test_a_begin_outside_a_transaction_block_is_told_and_rolled_back(one: 
     assert await one.fetchval("SELECT count(*) FROM begun") == 0
 
 
+@pytest.mark.direct("the session is PgBouncer's")
 async def test_a_begin_that_was_cancelled_too_late_does_not_reach_the_next_user(
     one: DatabaseManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -700,6 +710,7 @@ async def test_a_server_that_never_answers_is_given_up_in_time(wire: Wire) -> No
     assert time.monotonic() - started < 3
 
 
+@pytest.mark.direct("PgBouncer answers in the server's place")
 async def test_an_unknown_database_is_told(server: Server) -> None:
     """It is a matter of configuration: trying again does not help."""
     with pytest.raises(AuthenticationError, match="there is no such database") as caught:
@@ -737,6 +748,7 @@ async def test_a_failed_connect_leaves_no_connection(common_dsn: str, one: Datab
         await db.ping()
 
 
+@pytest.mark.direct("PgBouncer answers in the server's place")
 async def test_a_full_server_is_unavailable(common_dsn: str, one: DatabaseManager) -> None:
     """Too many connections pass; a wrong password does not."""
     await one.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
@@ -757,6 +769,7 @@ async def test_a_full_server_is_unavailable(common_dsn: str, one: DatabaseManage
 # --- a pool that heals -----------------------------------------------------------------------------------
 
 
+@pytest.mark.direct("PgBouncer tells of it at the next statement")
 async def test_a_connection_that_died_at_rest_is_replaced_unseen(one: DatabaseManager, two: DatabaseManager) -> None:
     """No statement was sent on it, so there is nothing to tell."""
     before = await pid(one)
@@ -765,6 +778,7 @@ async def test_a_connection_that_died_at_rest_is_replaced_unseen(one: DatabaseMa
     assert await pid(one) not in {None, before}
 
 
+@pytest.mark.direct("PgBouncer tells of it at the next statement")
 @pytest.mark.parametrize("way", ["transaction", "unit_of_work"])
 async def test_a_transaction_starts_on_a_living_connection(
     one: DatabaseManager, two: DatabaseManager, way: str
@@ -851,6 +865,7 @@ async def test_a_pool_without_a_free_connection_times_out(common_dsn: str) -> No
         assert await db.fetchval("SELECT 1") == 1
 
 
+@pytest.mark.direct("it counts the server's own connections")
 @pytest.mark.parametrize("way", ["fetch", "transaction", "unit_of_work"])
 async def test_cancelled_tasks_leave_the_pool_whole(common_dsn: str, one: DatabaseManager, way: str) -> None:
     """At whatever instant it comes, no place in the pool and no transaction on the server is left behind."""

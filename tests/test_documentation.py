@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import Server
 
+pytestmark = pytest.mark.direct("the examples name the server itself")
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import exc as orm_exc
 
 from finance import DatabaseManager, errors
 from finance.errors import FinanceError, Outcome
-from finance.integrity import _BY_CONSTRAINT, ConnectionBusyError, ConnectionClosedError, connect_error, translate
+from finance.integrity import BY_CONSTRAINT, ConnectionBusyError, ConnectionClosedError, connect_error, translate
 
 ID = UUID("01990000-0000-7000-8000-000000000001")
 
@@ -229,7 +229,7 @@ async def test_every_constraint_of_the_schema_has_its_error(db: DatabaseManager)
          WHERE indisunique AND NOT indisprimary AND relnamespace = 'public'::regnamespace
     """)
 
-    assert {row["name"] for row in rows} - _BY_CONSTRAINT.keys() == {"uq_accounts_id"}
+    assert {row["name"] for row in rows} - BY_CONSTRAINT.keys() == {"uq_accounts_id"}
 
 
 async def test_every_error_of_a_constraint_has_its_constraint(db: DatabaseManager) -> None:
@@ -244,10 +244,10 @@ async def test_every_error_of_a_constraint_has_its_constraint(db: DatabaseManage
     tables = "|".join(row["tablename"] for row in await db.fetch("SELECT tablename FROM pg_tables"))
     rule = re.compile(rf"[a-z]+_(?:{tables})(_\w+)")
 
-    assert [name for name in _BY_CONSTRAINT if name not in declared and rule.sub(r"\1", name) not in declared] == []
+    assert [name for name in BY_CONSTRAINT if name not in declared and rule.sub(r"\1", name) not in declared] == []
 
 
-@pytest.mark.parametrize("name", sorted(_BY_CONSTRAINT))
+@pytest.mark.parametrize("name", sorted(BY_CONSTRAINT))
 def test_the_error_of_a_constraint_needs_no_detail(name: str) -> None:
     """A guard that says less than it could is told all the same."""
     error = translate(refused("23514", n=name))

@@ -30,6 +30,8 @@ from tests.conftest import Server
 from tests.factories import entry, open_books
 from tests.network import Wire
 
+pytestmark = pytest.mark.direct("migrations hold a lock of the session")
+
 ROOT = Path(__file__).parents[1]
 
 # Everything that a schema is made of, each as PostgreSQL itself writes it.

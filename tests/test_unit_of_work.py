@@ -644,6 +644,7 @@ async def test_callbacks_of_an_undone_savepoint_are_dropped(db: DatabaseManager)
     assert called == ["outer", "kept"]
 
 
+@pytest.mark.direct("nothing is prepared there")
 async def test_run_survives_a_change_of_the_schema(dsn: str) -> None:
     """Every connection has a statement that the change outdated; the second attempt meets none of them."""
     async with DatabaseManager(dsn, min_size=4, max_size=4) as db:

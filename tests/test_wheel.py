@@ -39,6 +39,7 @@ def test_wheel_installs_one_package(unpacked: Path) -> None:
     assert list((unpacked / "finance" / "_alembic").rglob("__init__.py")) == []
 
 
+@pytest.mark.direct("migrations hold a lock of the session")
 async def test_wheel_migrates_an_empty_database(unpacked: Path, server: Server) -> None:
     """The installed package finds its own revisions, and the books work."""
     code = """

@@ -41,6 +41,8 @@ class PooledConnection(Driver):
 
     # The driver's own, which its stubs keep to themselves.
     _config: Any
+    _protocol: Any
+    _top_xact: Any
     _listeners: dict[str, Any]
     _log_listeners: set[Any]
     _stmt_exclusive_section: Any
@@ -206,7 +208,10 @@ class PooledConnection(Driver):
     @property
     def needs_restoring(self) -> bool:
         """Whether its user may have left something behind: always, but behind a transaction pooler."""
-        return self.has_session or self.ending is not None or self.is_in_transaction() or self._listeners != {}
+        if self.has_session or self.ending is not None or self._top_xact is not None or self.is_in_transaction():
+            return True
+        # What was cancelled may have been a BEGIN, whose answer is still to come.
+        return bool(self._listeners) or self._protocol._is_cancelling()  # noqa: SLF001
 
     async def restore(self) -> None:
         """Make the session as good as new; a connection on which that fails is dropped."""
@@ -225,11 +230,13 @@ class PooledConnection(Driver):
         self._log_listeners.clear()
         # A transaction that was cancelled at its BEGIN, or ended by a statement, is still noted here.
         self._top_xact = None
-        query = _RESET if self.has_session else ""
-        if self.is_in_transaction():
-            query = f"ROLLBACK; {query}"
-        if query:
-            await super().execute(query)
+        if not self.has_session:
+            query = "ROLLBACK"
+        elif self.is_in_transaction():
+            query = f"ROLLBACK; {_RESET}"
+        else:
+            query = _RESET
+        await super().execute(query)
 
     async def close(self, *, timeout: float | None = None) -> None:
         """Say goodbye to the server, unless the connection is a pool's: that one finds back and is restored."""
@@ -238,7 +245,8 @@ class PooledConnection(Driver):
 
     async def retire(self, *, timeout: float | None = None) -> None:
         """Say goodbye to the server, which gives up what it is doing; one that does not answer in time is left."""
-        if self.is_committing:
+        if self.is_committing or not self.has_session:
+            # PgBouncer 1.18 falls over when a client that has sent a cancel request says goodbye.
             self.terminate()
             return
         with contextlib.suppress(*DRIVER_ERRORS):

@@ -56,7 +56,8 @@ class Connector:
                 self._source.dsn, connection_class=PooledConnection, **arguments
             )
         except (*DRIVER_ERRORS, asyncpg.ClientConfigurationError, ValueError) as error:
-            raise connect_error(error, self._source.address) from error
+            # Without its traceback: the driver's frames hold the password, and reports of errors show local variables.
+            raise connect_error(error, self._source.address) from _without_secrets(error)
         connection.observer = self._observer
         connection.has_session = not self.behind_pooler
         connection.is_meant_to_read = self._means_to_read
@@ -68,6 +69,11 @@ class Connector:
             connection.terminate()
             raise
         return connection
+
+
+def _without_secrets(error: BaseException) -> BaseException | None:
+    # What cannot be decoded is kept whole in the error, and is a file of passwords perhaps.
+    return None if isinstance(error, UnicodeError) else error.with_traceback(None)
 
 
 def _means_to_read(arguments: Mapping[str, Any]) -> bool:

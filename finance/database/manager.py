@@ -63,9 +63,9 @@ class DatabaseManager(Verbs):
     """
 
     def __init__(self, dsn: str | None = None, **options: Any) -> None:
+        self._pool: Pool | None = None
         self._dsn = dsn
         self._options, self._connect_arguments = split_options(options)
-        self._pool: Pool | None = None
         self._engine: AsyncEngine | None = None
         self._connector: Connector | None = None
         self._observer = Observer(self._options.on_event, self._options.slow_threshold)

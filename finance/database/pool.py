@@ -278,7 +278,8 @@ class Pool:
         """Tell those who wait that no connection can be made, unless one that is open may come free for them."""
         self._failures += 1
         self._last_failure = failure
-        if not self._open:
+        is_passing = isinstance(failure, FinanceError) and failure.retryable
+        if not self._open or not is_passing:  # to try a wrong password again and again would lock its user out
             self._refuse_waiting(failure)
         elif self._waiting:
             longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2**self._failures)

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from finance.errors import ConfigurationError
 from finance.settings.dsn import pair_ports
@@ -101,14 +101,20 @@ _REFUSED: dict[str, tuple[frozenset[str], str]] = {
 _TLS_DETAILS = ("sslcert", "sslkey", "sslpassword", "sslcrl", "ssl_min_protocol_version", "ssl_max_protocol_version")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Interpretation:
-    """What parameters mean: `driver` is for the DSN, `arguments` and `settings` for `asyncpg.connect`."""
+    """What parameters mean: `driver` is for the DSN, `arguments` and `settings` for `asyncpg.connect`.
+
+    Neither shown nor pickled: passwords are among it, and the error of a refused parameter keeps it alive.
+    """
 
     driver: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     behind_pooler: bool = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("connection parameters may hold a password and are not pickled")
 
 
 def canonical(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -49,7 +49,11 @@ class Password:
     @classmethod
     def in_file(cls, path: str | os.PathLike[str]) -> Password:
         """Wrap a file that is read for each connection, without the line break at its end."""
-        return cls("password_file", lambda: asyncio.to_thread(_content, Path(path)), may_be_empty=False)
+
+        async def ask() -> str:
+            return (await asyncio.to_thread(_content, Path(path)))()
+
+        return cls("password_file", ask, may_be_empty=False)
 
     async def __call__(self) -> str:
         """Return the password.
@@ -108,6 +112,9 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else type(error).__name__
 
 
-def _content(path: Path) -> str:
+def _content(path: Path) -> Callable[[], str]:
+    """Return the text of a file, inside a function: the future of the thread shows its result to whoever looks."""
     with path.open("rb") as file:
-        return file.read(_LONGEST + 3).decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+        text = file.read(_LONGEST + 3).decode(errors="surrogateescape")
+    text = text.removesuffix("\n").removesuffix("\r")
+    return lambda: text

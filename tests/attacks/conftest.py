@@ -40,7 +40,7 @@ async def owned_server(each_server: Server) -> Server:
         await admin.execute(f"DROP ROLE IF EXISTS {OWNER}")
         await admin.execute(f"CREATE ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB PASSWORD '{OWNER}'")
         await admin.execute(f"CREATE DATABASE {_TEMPLATE} OWNER {OWNER} TEMPLATE template0 ENCODING 'UTF8'")
-    async with as_owner(each_server.dsn(_TEMPLATE), min_size=1) as db:
+    async with as_owner(each_server.direct_dsn(_TEMPLATE), min_size=1) as db:
         await db.migrations.upgrade()
     return each_server
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from finance import NewEntry, NewPosting, Posted, Retry
-from finance.database.manager import Isolation
+from finance.database.transactions import Isolation
 from finance.errors import (
     AccountNotFoundError,
     AlreadyReversedError,

@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
-from finance.integrity import _BY_CONSTRAINT
+from finance.integrity import BY_CONSTRAINT
 from finance.models import Base, guards
 from tests.attacks.victim import Victim
 
@@ -38,12 +38,12 @@ def _raised() -> set[str]:
 
 def test_every_rule_has_its_error() -> None:
     """Constraints of the tables and those that the guards raise are all mapped; keys may do without."""
-    assert (_DECLARED | _INDEXES | _raised()) - _KEYS - set(_BY_CONSTRAINT) == set()
+    assert (_DECLARED | _INDEXES | _raised()) - _KEYS - set(BY_CONSTRAINT) == set()
 
 
 def test_every_mapped_name_is_a_rule() -> None:
     """A name that nothing raises is a name that was misspelt."""
-    assert set(_BY_CONSTRAINT) - _DECLARED - _INDEXES - _raised() == set()
+    assert set(BY_CONSTRAINT) - _DECLARED - _INDEXES - _raised() == set()
 
 
 def test_no_name_is_longer_than_postgresql_keeps() -> None:
@@ -52,10 +52,10 @@ def test_no_name_is_longer_than_postgresql_keeps() -> None:
     assert max(map(len, names)) <= 63
 
 
-@pytest.mark.parametrize("name", sorted(_BY_CONSTRAINT))
+@pytest.mark.parametrize("name", sorted(BY_CONSTRAINT))
 def test_an_error_is_made_without_any_detail(name: str) -> None:
     """A trigger of somebody else may raise the same name without the guards' DETAIL."""
-    assert str(_BY_CONSTRAINT[name]({}))
+    assert str(BY_CONSTRAINT[name]({}))
 
 
 async def test_the_database_has_exactly_the_declared_rules(steady: Victim) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.pooler import past_pooler
+
 from .command import CARD, CHECKOUT, SEVERAL, Run, ended, program
 
 #: What an import takes its turn with.
@@ -26,7 +28,7 @@ def importing_blocked(dsn: str, *arguments: str | Path) -> Iterator[subprocess.P
     """Start an import and wait until it has to wait for another one's turn to end."""
 
     async def hold() -> asyncpg.Connection[asyncpg.Record]:
-        connection = await asyncpg.connect(dsn)
+        connection = await asyncpg.connect(past_pooler(dsn))
         ledger = await connection.fetchval("SELECT id FROM ledgers WHERE name = 'main'")
         await connection.execute("SELECT pg_advisory_lock($1, hashint8($2))", IMPORT_LOCK, ledger)
         return connection

@@ -150,6 +150,7 @@ def refusing_server() -> Iterator[int]:
         thread.join()
 
 
+@pytest.mark.direct("migrations hold a lock of the session")
 async def test_database_without_tables_is_status_1(run: Run, server: Any) -> None:
     """A database that is not ours to set up gets no tables by itself; the message says how."""
     async with server.copy("template0") as empty:
@@ -161,6 +162,7 @@ async def test_database_without_tables_is_status_1(run: Run, server: Any) -> Non
         assert (await asyncio.to_thread(run, "import", CARD, "--database", empty)).status == 0
 
 
+@pytest.mark.direct("migrations hold a lock of the session")
 async def test_database_of_a_newer_version_is_status_1(run: Run, db: DatabaseManager) -> None:
     """A revision that this code does not know is named, and nothing is written, by an upgrade neither."""
     await db.execute("UPDATE finance_version SET version_num = '9999'")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Coroutine
 from typing import Any
 
 from asyncpg import connect_utils
 
 from finance.settings import ConnectionSource
+from finance.settings.password import Password
 
 #: A password that no text may show.
 CANARY = "s3cr3t-canary"
@@ -19,11 +21,33 @@ PARSED = (
 )  # fmt: skip
 
 
+class SecretStr:
+    """A secret object as those of pydantic are."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def get_secret_value(self) -> object:
+        """Return the secret."""
+        return self._value
+
+
 def seen(source: ConnectionSource) -> tuple[list[Any], Any]:
-    """Return the addresses and parameters that asyncpg makes of *source*."""
+    """Return the addresses and parameters that asyncpg makes of *source*, with the password that it would be given."""
     parse: Any = vars(connect_utils)["_parse_connect_dsn_and_args"]
     addresses, parameters = parse(dsn=source.dsn, **{name: source.arguments.get(name) for name in PARSED})
+    if isinstance(parameters.password, Password):
+        parameters = parameters._replace(password=answer_of(parameters.password()))
     return list(addresses), parameters
+
+
+def answer_of(asking: Coroutine[Any, Any, str]) -> str:
+    """Return what *asking* comes to; it waits for nothing."""
+    try:
+        asking.send(None)
+    except StopIteration as end:
+        return str(end.value)
+    raise AssertionError("it waits")
 
 
 def told(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import ssl
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from finance.errors import ConfigurationError
 from finance.settings import resolve, split_options
 from finance.settings.dsn import LIBPQ_KEYWORDS
+from finance.settings.parameters import interpret
 
-from .evidence import seen
+from .evidence import CANARY, seen
 
 
 def settings_of(dsn: str, **arguments: Any) -> dict[str, str]:
@@ -127,10 +129,10 @@ def test_server_settings_pass_through(query: str, settings: dict[str, str]) -> N
 )
 def test_parameters_of_other_drivers_do_not_reach_the_server(query: str) -> None:
     """The server would refuse the connection for each of them."""
-    source = resolve(f"postgres://u:p@h/db?{query}", environ={})
+    source = resolve(f"postgres://u@h/db?{query}", environ={})
 
     assert dict(source.arguments) == {"timeout": 10.0, "server_settings": {"application_name": "finance"}}
-    assert source.dsn == "postgresql://u:p@/db?host=h"
+    assert source.dsn == "postgresql://u@/db?host=h"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_an_unfulfilled_wish_is_told(query: str, word: str, caplog: pytest.LogCa
         "replication=database", "requirepeer=postgres", "requiressl=1", "sslcertmode=require",
         "min_protocol_version=3.2", "sslaccept=strict", "oauth_issuer=x", "oauth_scope=x", "oauth_client_id=x",
         "oauth_client_secret=x", "scram_client_key=x", "scram_server_key=x", "sslfactory=x",
-        "targetServerType=primary", "gssdelegation=1", "sslidentity=x",
+        "targetServerType=primary", "gssdelegation=1", "sslidentity=x", "password_file=/x",
     ],
 )  # fmt: skip
 def test_what_would_weaken_or_break_is_refused_by_name(query: str) -> None:
@@ -192,6 +194,15 @@ def test_an_impossible_value_is_refused(query: str, name: str) -> None:
         resolve(f"postgres://u:p@h/db?{query}", environ={})
 
 
+def test_what_parameters_mean_is_not_shown() -> None:
+    """A traceback that collects local variables has it, and passwords are among it."""
+    found = interpret({"password": CANARY, "sslpassword": CANARY})
+
+    assert CANARY not in repr(found)
+    with pytest.raises(TypeError, match="may hold a password"):
+        pickle.dumps(found)
+
+
 @pytest.mark.parametrize(
     ("query", "arguments"),
     [
@@ -215,7 +226,7 @@ def test_an_impossible_value_is_refused(query: str, name: str) -> None:
 )
 def test_parameters_become_arguments(query: str, arguments: dict[str, object]) -> None:
     """Times are seconds, zero is no limit, and a pooler takes no prepared statements."""
-    source = resolve(f"postgres://u:p@h/db?{query}", environ={})
+    source = resolve(f"postgres://u@h/db?{query}", environ={})
 
     assert {name: value for name, value in source.arguments.items() if name != "server_settings"} == arguments
     assert source.behind_pooler is query.startswith("pgbouncer")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import logging
 import pickle
 import struct
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,25 @@ import pytest
 from finance.errors import ConfigurationError, NotConfiguredError
 from finance.settings import ConnectionSource, resolve, split_options
 
-from .evidence import CANARY, seen
+from .evidence import CANARY, SecretStr, seen
+
+SECRETIVE: dict[str, dict[str, Any]] = {
+    "url": {"dsn": f"postgres://anna:{CANARY}@h/db"},
+    "query": {"dsn": f"postgres://anna@h/db?password={CANARY}"},
+    "argument": {"host": "h", "user": "anna", "password": CANARY},
+    "function": {"dsn": "postgres://anna@h/db", "password": lambda: CANARY},
+    "object": {"dsn": "postgres://anna@h/db", "password": SecretStr(CANARY)},
+    "file": {"dsn": "postgres://anna@h/db", "password_file": f"/run/{CANARY}"},
+    "conninfo": {"dsn": f"host=h user=anna password={CANARY}"},
+    "environment": {"dsn": "postgres://anna@h/db", "environ": {"PGPASSWORD": CANARY}},
+    "sslpassword": {"dsn": f"postgres://anna@h/db?sslpassword={CANARY}"},
+}
 
 
-@pytest.fixture(params=["url", "query", "argument", "function", "conninfo", "sslpassword"])
+@pytest.fixture(params=SECRETIVE)
 def secretive(request: pytest.FixtureRequest) -> ConnectionSource:
     """A source that knows the canary, in each way in which one can."""
-    match request.param:
-        case "url":
-            return resolve(f"postgres://anna:{CANARY}@h/db", environ={})
-        case "query":
-            return resolve(f"postgres://anna@h/db?password={CANARY}", environ={})
-        case "argument":
-            return resolve(host="h", user="anna", password=CANARY, environ={})
-        case "function":
-            return resolve("postgres://anna@h/db", password=lambda: CANARY, environ={})
-        case "conninfo":
-            return resolve(f"host=h user=anna password={CANARY}", environ={})
-    return resolve(f"postgres://anna@h/db?sslpassword={CANARY}", environ={})
+    return resolve(**{"environ": {}, **SECRETIVE[request.param]})
 
 
 def test_a_source_shows_no_secret(secretive: ConnectionSource, caplog: pytest.LogCaptureFixture) -> None:
@@ -195,14 +197,140 @@ def test_an_address_and_a_name_of_the_host_contradict_each_other() -> None:
 
 def test_arguments_override_the_string() -> None:
     """As in asyncpg; the address shows what is used."""
-    source = resolve("postgres://u:p@h:1/db", host="other", database="books", password=str, timeout=None, environ={})
+    source = resolve("postgres://u:p@h:1/db", host="other", database="books", password="q", timeout=None, environ={})
     addresses, parameters = seen(source)
 
     assert addresses == [("other", 1)]
-    assert (parameters.user, parameters.password, parameters.database) == ("u", str, "books")
+    assert (parameters.user, parameters.password, parameters.database) == ("u", "q", "books")
     assert source.address == "other:1/books"
     assert source.arguments["timeout"] is None
     assert resolve("postgres://u:p@h:1/db", port=2, environ={}).address == "h:2/db"
+
+
+@pytest.mark.parametrize(
+    ("words", "password"),
+    [
+        ({"password": "argument", "service": "books"}, "argument"),
+        ({"dsn": "postgres://u:url@h/db?service=books"}, "url"),
+        ({"service": "books"}, "service"),
+        ({"host": "h", "user": "u", "database": "db"}, "variable"),
+    ],
+)
+def test_the_first_that_states_a_password_decides(words: dict[str, Any], password: str, tmp_path: Path) -> None:
+    """Argument, connection string, service, PGPASSWORD: libpq's order; the DSN for asyncpg has none of them."""
+    file = tmp_path / "services.conf"
+    file.write_text("[books]\nhost=h\nuser=u\ndbname=db\npassword=service\n")
+    source = resolve(**words, environ={"PGPASSWORD": "variable", "PGSERVICEFILE": str(file)})
+
+    assert seen(source)[1].password == password
+    assert password not in (source.dsn or "")
+
+
+async def test_a_password_file_beats_the_connection_string(tmp_path: Path) -> None:
+    """As every other argument does."""
+    (tmp_path / "secret").write_text("filed")
+    source = resolve("postgres://u:p@h/db", password_file=tmp_path / "secret", environ={"PGPASSWORD": "variable"})
+
+    assert await source.arguments["password"]() == "filed"
+
+
+def test_a_password_in_the_environment_is_read_for_each_connection() -> None:
+    """A process may change its own."""
+    environ = {"PGHOST": "h", "PGUSER": "u", "PGDATABASE": "db", "PGPASSWORD": "old"}
+    source = resolve(environ=environ)
+    environ["PGPASSWORD"] = "new"
+
+    assert source.dsn is None
+    assert seen(source)[1].password == "new"
+
+
+SEVERAL: list[tuple[str | None, dict[str, Any], dict[str, str]]] = [
+    ("postgres://u@h1,h2/db", {}, {}),
+    ("host=h1,h2 user=u dbname=db", {}, {}),
+    ("postgres://u@h:1/db?host=h1:1&host=h1:2", {}, {}),
+    ("postgres://u@h/db", {"host": ["h1", "h2"]}, {}),
+    (None, {}, {"PGHOST": "h1,h2", "PGUSER": "u"}),
+]
+
+
+@pytest.mark.parametrize(("dsn", "words", "environ"), SEVERAL)
+def test_of_several_hosts_the_one_that_writes_is_meant(
+    dsn: str | None, words: dict[str, Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are its standbys, wherever the list stands; an empty variable says nothing."""
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    _, parameters = seen(resolve(dsn, **words))
+
+    assert parameters.target_session_attrs.value == "read-write"
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+@contextlib.asynccontextmanager
+async def server_in_recovery(recovery: str) -> AsyncIterator[int]:
+    """Listen as a server that lets everybody in, and says whether it is a standby."""
+    settings = {"server_version": "18.0", "in_hot_standby": recovery, "default_transaction_read_only": "off"}
+    welcome = _message(b"R", struct.pack("!i", 0)) + b"".join(
+        _message(b"S", f"{name}\0{value}\0".encode()) for name, value in settings.items()
+    )
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(welcome + _message(b"Z", b"I"))
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1") as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_standby_that_stands_first_is_passed_by() -> None:
+    """After a failover the list in the URL is in the wrong order; asked for, the standby is taken."""
+    async with server_in_recovery("on") as standby, server_in_recovery("off") as primary:
+        chosen = []
+        for words in ({}, {"target_session_attrs": "any"}):
+            dsn = f"postgres://u@127.0.0.1:{standby},127.0.0.1:{primary}/db?sslmode=disable"
+            source = resolve(dsn, environ={}, **words)
+            connection = await asyncpg.connect(source.dsn, **source.arguments)
+            chosen.append(connection._addr[1])  # type: ignore[attr-defined]
+            connection.terminate()
+            await asyncio.sleep(0.01)
+
+    assert chosen == [primary, standby]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "words", "environ"),
+    [
+        ("postgres://u@h1,h2/db?target_session_attrs=standby", {}, {}),
+        ("postgres://u@h1,h2/db", {"target_session_attrs": "standby"}, {}),
+        ("postgres://u@h1,h2/db", {}, {"PGTARGETSESSIONATTRS": "standby"}),
+        ("postgres://u@h1,h2/db", {"service": "reading"}, {}),
+    ],
+)
+def test_a_stated_kind_of_host_stands(
+    dsn: str, words: dict[str, Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In the URL, as an argument, in the environment or in a service."""
+    (tmp_path / ".pg_service.conf").write_text("[reading]\ntarget_session_attrs=standby\n")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert seen(resolve(dsn, **words))[1].target_session_attrs.value == "standby"
+
+
+@pytest.mark.parametrize("dsn", ["postgres://u@h1/db", "postgres://u@h1/db?port=7", "postgres://u@/db?host=/run/x"])
+def test_a_single_host_is_taken_as_it_is(dsn: str) -> None:
+    """Whoever names a standby alone wants to read there."""
+    source = resolve(dsn, environ={})
+
+    assert "target_session_attrs" not in source.arguments
+    assert seen(source)[1].target_session_attrs.value == "any"
 
 
 @pytest.mark.parametrize(
@@ -243,15 +371,20 @@ def test_embedded_is_a_word(dsn: str | None, environ: dict[str, str], origin: st
 @pytest.mark.parametrize(
     "word",
     [
-        "host", "port", "user", "password", "database", "service", "servicefile", "passfile", "ssl", "direct_tls",
-        "target_session_attrs", "krbsrvname", "gsslib",
+        "host", "port", "user", "password", "password_file", "database", "service", "servicefile", "passfile", "ssl",
+        "direct_tls", "pgbouncer", "target_session_attrs", "krbsrvname", "gsslib",
     ],
 )  # fmt: skip
 def test_embedded_takes_no_other_server(word: str) -> None:
     """What the word would mean there is anybody's guess."""
-    value: Any = {"port": 1, "ssl": True, "direct_tls": True, "target_session_attrs": "any", "gsslib": "sspi"}.get(
-        word, "x"
-    )
+    value: Any = {
+        "port": 1,
+        "ssl": True,
+        "direct_tls": True,
+        "pgbouncer": True,
+        "target_session_attrs": "any",
+        "gsslib": "sspi",
+    }.get(word, "x")
     with pytest.raises(ConfigurationError, match=word):
         resolve("embedded", environ={}, **{word: value})
 

@@ -1,0 +1,21 @@
+"""The one reader of driver errors: SQLSTATE and constraint name in, typed error out."""
+
+from finance.integrity.connecting import connect_error
+from finance.integrity.constraints import BY_CONSTRAINT
+from finance.integrity.translating import (
+    DRIVER_ERRORS,
+    ConnectionBusyError,
+    ConnectionClosedError,
+    translate,
+    translated,
+)
+
+__all__ = [
+    "BY_CONSTRAINT",
+    "DRIVER_ERRORS",
+    "ConnectionBusyError",
+    "ConnectionClosedError",
+    "connect_error",
+    "translate",
+    "translated",
+]

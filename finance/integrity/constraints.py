@@ -1,0 +1,184 @@
+"""The name of a violated constraint in, typed error out: the names are the contract between schema and code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from finance.errors import (
+    AccountClosedError,
+    AccountNotFoundError,
+    AlreadyExistsError,
+    AlreadyReversedError,
+    AmountError,
+    BalanceLimitError,
+    CurrencyError,
+    EntryNotFoundError,
+    FinanceError,
+    InvalidError,
+    LedgerNotFoundError,
+    PeriodClosedError,
+    SealedError,
+    UnbalancedEntryError,
+)
+
+Detail = Mapping[str, Any]
+
+
+def detail_of(error: asyncpg.PostgresError) -> Detail:
+    """Return what a guard put into DETAIL; of PostgreSQL's own details, which hold values, an account's id."""
+    text = error.detail or ""
+    with contextlib.suppress(ValueError):
+        detail = json.loads(text)
+        if isinstance(detail, dict):
+            return detail
+    # A CHECK constraint shows the whole row that fails it; the first two columns are the ledger and the id.
+    if error.table_name == "accounts" and (row := re.search(r"\(\d+, (\d+), ", text)):
+        return {"account": int(row[1])}
+    return {}
+
+
+def _unbalanced(detail: Detail) -> FinanceError:
+    difference = detail.get("difference")
+    return UnbalancedEntryError(
+        UUID(detail["entry"]) if "entry" in detail else None,
+        detail.get("currency"),
+        None if difference is None else Decimal(difference),
+    )
+
+
+def _period_closed(detail: Detail) -> FinanceError:
+    dates = [date.fromisoformat(detail[key]) if key in detail else None for key in ("on", "closed_through")]
+    return PeriodClosedError(*dates)
+
+
+def _currency_of_account(detail: Detail) -> FinanceError:
+    return CurrencyError(
+        detail.get("currency"), f"account {detail.get('account')} is in {detail.get('expected')}; post in that"
+    )
+
+
+def _too_fine(detail: Detail) -> FinanceError:
+    exponent, currency = detail.get("exponent"), detail.get("currency")
+    return AmountError(..., f"has more than the {exponent} decimals of {currency}; round it first", exponent=exponent)
+
+
+def _sealed(what: str, remedy: str | None = None) -> Callable[[Detail], FinanceError]:
+    return lambda _detail: SealedError(what) if remedy is None else SealedError(what, remedy)
+
+
+def _invalid(message: str) -> Callable[[Detail], FinanceError]:
+    return lambda _detail: InvalidError(message)
+
+
+def _derived(table: str) -> Callable[[Detail], FinanceError]:
+    return _sealed(f"{table} is kept by the database and is not written to", "post an entry instead")
+
+
+def _plain(what: str, longest: int) -> Callable[[Detail], FinanceError]:
+    return _invalid(f"{what} has 1 to {longest} characters, and no blanks at its ends")
+
+
+_OWN_GUARD = _sealed("the triggers of the books serve the tables of the books only", "drop the trigger")
+
+BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
+    # ledgers and currencies
+    "uq_ledgers_name": lambda _: AlreadyExistsError("ledger"),
+    "ck_ledgers_name_plain": _plain("a ledger's name", 200),
+    "ck_ledgers_closed_through_of_calendar": _invalid("a ledger is closed through a day of the years 1 to 9999"),
+    "ck_ledgers_identity_fixed": _sealed("the id of a ledger never changes", "make another ledger"),
+    "ck_ledgers_not_removed": _sealed("a ledger with accounts or currencies is not deleted", "delete those first"),
+    "ck_ledgers_sealed": _sealed("ledgers are not truncated", "delete what is unused"),
+    "pk_currencies": lambda _: AlreadyExistsError("currency"),
+    "fk_currencies_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "ck_currencies_code_plain": _plain("a currency's code", 64),
+    "ck_currencies_exponent_range": _invalid("a currency has 0 to 18 decimals"),
+    "ck_currencies_fixed": _sealed("a currency keeps its code, and its decimals may only grow", "add another currency"),
+    "ck_currencies_not_removed": _sealed("a currency with accounts is not deleted", "leave it"),
+    "ck_currencies_sealed": _sealed("currencies are not truncated", "delete what is unused"),
+    # accounts
+    "uq_accounts_ledger_id_name_currency": lambda _: AlreadyExistsError("account"),
+    "fk_accounts_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "fk_accounts_ledger_id_currency_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),
+    "fk_accounts_ledger_id_parent_id_accounts": lambda _: AccountNotFoundError(None),
+    "ck_accounts_name_plain": _plain("an account's name", 500),
+    "ck_accounts_type_known": _invalid("an account's type is asset, liability, equity, income or expense"),
+    "ck_accounts_purpose_known": _invalid("an account's purpose is 'adjustments' or none"),
+    "ck_accounts_balance_finite": lambda _: AmountError(..., "would make the balance infinite or not a number"),
+    "ck_accounts_minimum_balance": lambda detail: BalanceLimitError("minimum", detail.get("account")),
+    "ck_accounts_maximum_balance": lambda detail: BalanceLimitError("maximum", detail.get("account")),
+    "ck_accounts_closed_after_opened": _invalid("an account is closed on or after the day it was opened"),
+    "ck_accounts_starts_at_zero": _sealed("a new account starts at zero", "post an opening balance"),
+    "ck_accounts_id_by_database": _sealed("the id of an account is given out by the database", "leave it out"),
+    "ck_accounts_identity_fixed": _sealed(
+        "the ledger, id and currency of an account never change", "open another account"
+    ),
+    "uq_accounts_adjustments": lambda _: AlreadyExistsError("adjustments account"),
+    "ck_accounts_adjustments_not_adjusted": _sealed("an adjustments account is not adjusted itself", "post an entry"),
+    "ck_accounts_balance_written": _sealed(
+        "a rule, trigger or policy on accounts or monthly_totals keeps balances from being written", "remove it"
+    ),
+    "ck_accounts_not_removed": _sealed(
+        "an account with postings, statements or accounts below it is not deleted", "close it instead"
+    ),
+    "ck_accounts_own_guard": _OWN_GUARD,
+    "ck_accounts_sealed": _sealed("accounts are not truncated", "delete what is unused"),
+    # journal entries
+    "uq_journal_entries_ledger_id_reverses_id": lambda _: AlreadyReversedError(None),
+    "fk_journal_entries_ledger_id_reverses_id_journal_entries": lambda _: EntryNotFoundError(None),
+    "ck_journal_entries_kind_known": _invalid("an entry's kind is normal, reversal or adjustment"),
+    "ck_journal_entries_date_of_calendar": _invalid("an entry's date is a day of the years 1 to 9999"),
+    "ck_journal_entries_reversal_names_entry": _invalid("a reversal names the entry that it reverses"),
+    "ck_journal_entries_content_hash_length": _invalid("a content hash has 32 bytes"),
+    "ck_journal_entries_reversal_opposite": _invalid(
+        "a reversal takes back exactly what its entry did on each account, and nothing else"
+    ),
+    "ck_journal_entries_balanced": _unbalanced,
+    "ck_journal_entries_recorded_now": _sealed(
+        "recorded_at and recorded_xid are set by the database", "leave them out"
+    ),
+    "ck_journal_entries_adjustment_by_database": _sealed(
+        "entries of kind adjustment are written by the database", "post an entry of kind normal"
+    ),
+    "ck_journal_entries_sealed": _sealed("a committed journal entry never changes"),
+    # postings
+    "ck_postings_amount_nonzero": lambda _: AmountError(0, "a posting of zero says nothing; leave it out"),
+    "ck_postings_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
+    "ck_postings_amount_scale": _too_fine,
+    "ck_postings_line_positive": _invalid("lines are numbered from 1"),
+    "ck_postings_date_of_entry": _invalid("a posting has the date of its entry"),
+    "ck_postings_currency_of_account": _currency_of_account,
+    "ck_postings_account_open": lambda detail: AccountClosedError(detail.get("account")),
+    "ck_postings_period_open": _period_closed,
+    "ck_postings_entry_not_sealed": _sealed("no posting joins an entry that is committed, or reversed"),
+    "ck_postings_own_guard": _OWN_GUARD,
+    "ck_postings_sealed": _sealed("a committed posting never changes"),
+    "fk_postings_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
+    "fk_postings_account_id_accounts": lambda detail: AccountNotFoundError(detail.get("account")),
+    # derived
+    "ck_monthly_totals_derived": _derived("monthly_totals"),
+    "ck_unsettled_derived": _derived("unsettled"),
+    # statements
+    "fk_statements_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
+    "fk_statement_lines_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
+    "fk_statement_lines_ledger_id_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
+    "fk_statement_lines_ledger_id_statement_id_statements": _invalid(
+        "a statement line names a statement of its ledger"
+    ),
+    "ck_statements_file_sha256_length": _invalid("the SHA-256 of a file has 32 bytes"),
+    "ck_statement_lines_kind_known": _invalid("a statement line's kind is cash or security"),
+    "ck_statement_lines_occurrence_positive": _invalid("occurrences are numbered from 1"),
+    "ck_statement_lines_fingerprint_length": _invalid("a fingerprint has 32 bytes"),
+    "uq_statement_lines_ledger_id_account_id_fingerprint_occurrence": lambda _: AlreadyExistsError("statement line"),
+    "ck_statements_sealed": _sealed("an imported statement never changes", "import the right file"),
+    "ck_statement_lines_sealed": _sealed("an imported statement line never changes", "import the right file"),
+    "ck_statement_lines_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
+}

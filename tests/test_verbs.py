@@ -1,0 +1,226 @@
+"""Raw SQL, on the manager and inside a transaction: many rows in and out, and values that must not change."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from finance import DatabaseManager
+from finance.connection import Verbs
+from finance.errors import (
+    AlreadyExistsError,
+    DatabaseError,
+    InvalidError,
+    LockTimeoutError,
+    ParameterError,
+    TransactionAbortedError,
+)
+
+
+@pytest_asyncio.fixture(params=["manager", "transaction"])
+async def verbs(request: pytest.FixtureRequest, db: DatabaseManager) -> AsyncIterator[Verbs]:
+    """The same verbs on both."""
+    await db.execute("CREATE TABLE things (n bigint PRIMARY KEY, price numeric, at timestamptz, day date)")
+    if request.param == "manager":
+        yield db
+    else:
+        with contextlib.suppress(TransactionAbortedError):  # of tests that are about errors
+            async with db.transaction() as connection:
+                yield connection
+
+
+async def numbers(verbs: Verbs) -> list[int]:
+    """Read what is stored."""
+    return [row["n"] for row in await verbs.fetch("SELECT n FROM things ORDER BY n")]
+
+
+# --- many rows -----------------------------------------------------------------------------------------
+
+
+async def test_executemany_runs_once_for_each_row(verbs: Verbs) -> None:
+    """The rows may come from anything that is iterable."""
+    await verbs.executemany("INSERT INTO things (n, price) VALUES ($1, $2)", ((n, Decimal(n)) for n in range(3)))
+
+    assert await numbers(verbs) == [0, 1, 2]
+
+
+async def test_executemany_stores_all_or_nothing(db: DatabaseManager) -> None:
+    """The last row is refused."""
+    await db.execute("CREATE TABLE things (n bigint PRIMARY KEY)")
+    with pytest.raises(AlreadyExistsError):
+        await db.executemany("INSERT INTO things VALUES ($1)", [(1,), (2,), (1,)])
+
+    assert await numbers(db) == []
+
+
+async def test_stream_reads_in_batches(verbs: Verbs) -> None:
+    """Every row comes, in order, whatever the size of a batch."""
+    query = "SELECT n FROM generate_series(1, $1::int) AS n"
+
+    for batch in (1, 7, 1000):
+        assert [row["n"] async for row in verbs.stream(query, 20, batch=batch)] == list(range(1, 21))
+    with pytest.raises(InvalidError, match="batch 0"):
+        await anext(verbs.stream(query, 1, batch=0))
+
+
+async def test_a_stream_left_early_gives_its_connection_back(db: DatabaseManager) -> None:
+    """With `aclosing()` at once, without it when the iterator is dropped."""
+    async with contextlib.aclosing(db.stream("SELECT generate_series(1, 100000)", batch=10)) as rows:  # type: ignore[type-var]
+        await anext(rows)
+        assert db.stats().in_use == 1
+
+    assert db.stats().in_use == 0
+
+
+async def test_a_stream_that_fails_tells_a_typed_error(verbs: Verbs) -> None:
+    """Also in the middle of its rows."""
+    with pytest.raises(DatabaseError, match="22012"):
+        async for _ in verbs.stream("SELECT 1 / (3 - n) FROM generate_series(1, 5) AS n", batch=1):
+            pass
+
+
+async def rows_later(rows: Sequence[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:
+    """The rows, one after another."""
+    for row in rows:
+        yield row
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_copy_in_loads_rows(verbs: Verbs, *, is_async: bool) -> None:
+    """From an iterable or an async one; the answer is the command tag."""
+    rows = [(1, Decimal("1.10")), (2, None)]
+
+    tag = await verbs.copy_in("things", rows_later(rows) if is_async else rows, columns=["n", "price"])
+
+    assert tag == "COPY 2"
+    assert await numbers(verbs) == [1, 2]
+
+
+async def test_copy_in_is_undone_with_its_transaction(db: DatabaseManager) -> None:
+    """It is a statement of the transaction like any other."""
+    await db.execute("CREATE TABLE things (n bigint)")
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction() as conn:
+            await conn.copy_in("things", [(1,)])
+            raise ZeroDivisionError
+
+    assert await numbers(db) == []
+
+
+async def test_copy_out_writes_csv(verbs: Verbs, tmp_path: Path) -> None:
+    """Into a file by its path, an open one, or a function."""
+    buffer, pieces = BytesIO(), []
+
+    async def collect(piece: bytes) -> None:
+        pieces.append(piece)
+
+    query = "SELECT n, n * $1::int AS double FROM generate_series(1, 2) AS n"
+    for target in (tmp_path / "out.csv", str(tmp_path / "too.csv"), buffer, collect):
+        assert await verbs.copy_out(query, 2, to=target, header=True) == "COPY 2"
+
+    expected = b"n,double\n1,2\n2,4\n"
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "too.csv").read_bytes() == expected
+    assert buffer.getvalue() == b"".join(pieces) == expected
+    with pytest.raises(InvalidError, match="csv, text, binary"):
+        await verbs.copy_out(query, 2, to=buffer, format="json")  # type: ignore[arg-type]
+
+
+# --- values that the driver would change -----------------------------------------------------------------
+
+CHANGED: list[tuple[str, Any]] = [
+    ("n", 1.5),
+    ("n", Decimal("19.99")),
+    ("n", 0.999999),
+    ("price", Decimal("1E+131072")),
+    ("price", Decimal("-1E+262143")),
+    ("price", Decimal("1E-16384")),
+    ("at", datetime(2026, 1, 1)),  # noqa: DTZ001 - that is the point
+    ("at", date(2026, 1, 1)),
+    ("day", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+]
+KINDS = {"n": "bigint", "price": "numeric", "at": "timestamptz", "day": "date"}
+
+
+@pytest.mark.parametrize(("column", "value"), CHANGED, ids=str)
+async def test_a_value_that_would_change_is_refused_on_every_way(verbs: Verbs, column: str, value: object) -> None:
+    """The error names the parameter; nothing is stored."""
+    insert = f"INSERT INTO things ({column}) VALUES ($1)"
+    ways = (
+        verbs.execute(insert, value),
+        verbs.fetch(f"SELECT $1::{KINDS[column]}", value),
+        verbs.fetch(f"SELECT $1::{KINDS[column]}[]", [None, value]),
+        verbs.executemany(insert, [(value,)]),
+        anext(verbs.stream(f"SELECT $1::{KINDS[column]}", value)),
+        verbs.copy_in("things", [(value,)], columns=[column]),
+        verbs.copy_out(f"SELECT $1::{KINDS[column]}", value, to=BytesIO()),
+    )
+    for way in ways:
+        with pytest.raises(ParameterError, match=r"^parameter \$1: ") as caught:
+            await way
+        assert str(value) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("bigint", 2.0), ("bigint", Decimal(7)), ("bigint", True), ("numeric", 100.00), ("numeric", Decimal("0.01")),
+        ("numeric", Decimal("1E+131071")), ("numeric", Decimal("NaN")), ("numeric", 5),
+        ("timestamptz", datetime(2026, 1, 1, tzinfo=UTC)), ("date", date(2026, 1, 1)), ("text", "x"),
+        ("double precision", 1.5), ("bigint[]", [1, 2]), ("timestamp", datetime(2026, 1, 1)),  # noqa: DTZ001
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_value_that_stays_what_it_is_passes(db: DatabaseManager, kind: str, value: Any) -> None:
+    """A whole number is one, whatever its type."""
+    stored = await db.fetchval(f"SELECT $1::{kind}", value)
+
+    assert stored == value or math.isnan(value) == math.isnan(stored)
+
+
+# --- locks and messages ----------------------------------------------------------------------------------
+
+
+async def test_an_advisory_lock_is_held_until_the_transaction_ends(db: DatabaseManager) -> None:
+    """By name or by number; who does not wait is told at once."""
+    for key in ("payroll", 2**63 - 1, -7):
+        async with db.transaction() as conn:
+            assert await conn.advisory_lock(key)
+            async with db.transaction() as other:
+                assert not await other.advisory_lock(key, wait=False)
+            with pytest.raises(LockTimeoutError):
+                async with db.advisory_lock(key, wait=False):
+                    pytest.fail("somebody else has it")
+        async with db.advisory_lock(key) as held:
+            assert held is not None
+            assert await held.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.direct("the session is PgBouncer's")
+async def test_a_lock_of_the_session_needs_no_transaction(db: DatabaseManager) -> None:
+    """It is free again after its block, whatever happened in it."""
+    with pytest.raises(ZeroDivisionError):
+        async with db.advisory_lock("long work", session=True):
+            with pytest.raises(LockTimeoutError):
+                async with db.advisory_lock("long work", wait=False):
+                    pytest.fail("it is taken")
+            raise ZeroDivisionError
+
+    async with db.advisory_lock("long work", wait=False):
+        pass
+
+
+@pytest.mark.parametrize("key", ["", 2**63, 1.5, True, None])
+async def test_a_lock_without_a_proper_key_is_refused(db: DatabaseManager, key: Any) -> None:
+    """A key that was cut off would be somebody else's."""
+    with pytest.raises(InvalidError, match="64 bits"):
+        async with db.advisory_lock(key):
+            pytest.fail("there is no such lock")
