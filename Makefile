@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lock wheel clean
+.PHONY: help demo test test-pgbouncer check bench chaos format lock wheel clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -18,6 +18,9 @@ demo: $(INSTALLED)  ## Run the main job on the embedded PostgreSQL: migrate, imp
 test: $(INSTALLED)  ## Run the tests on real PostgreSQL: the wheel's 18 and 16, and Debian's 15 where it is.
 	$(BIN)/python -m pytest $(ARGS)
 
+test-pgbouncer: $(INSTALLED)  ## Run the tests through Debian's PgBouncer in transaction mode.
+	FINANCE_TEST_PGBOUNCER=1 $(BIN)/python -m pytest $(ARGS)
+
 check: $(INSTALLED)  ## Check format, lint, types, import floors and the examples of the documentation.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -27,6 +30,9 @@ check: $(INSTALLED)  ## Check format, lint, types, import floors and the example
 
 bench: $(INSTALLED)  ## Measure against peers; NAME=P1 measures one. Writes benchmarks/results.json.
 	$(BIN)/python -m benchmarks $(NAME)
+
+chaos: $(INSTALLED)  ## Inject faults and count; NAME=C1 runs one scenario. Writes benchmarks/chaos.json.
+	$(BIN)/python -m benchmarks.chaos $(NAME)
 
 format: $(INSTALLED)  ## Format the code, and mend what the linter can mend.
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import uvloop
+
 from benchmarks import connection, importing
 from benchmarks.harness import Result, table
 from finance import DatabaseManager, EmbeddedServer
@@ -23,8 +25,17 @@ async def measure(names: list[str], folder: Path) -> list[Result]:
     async with EmbeddedServer(folder) as server:
         async with DatabaseManager(server.dsn()) as db:
             await db.migrations.upgrade()
-        results = [await connection.measure(name, server.dsn()) for name in names if name in connection.ROWS]
-    return results + ([importing.measure()] if "P12" in names else [])
+        return [await connection.measure(name, server.dsn()) for name in names if name in connection.ROWS]
+
+
+def on_both_loops(names: list[str], folder: Path) -> list[Result]:
+    """Measure the rows on asyncio's own event loop, and on uvloop's."""
+    results = []
+    for suffix, factory in (("", None), ("/uvloop", uvloop.new_event_loop)):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            found = runner.run(measure(names, folder))
+        results += [dataclasses.replace(result, name=result.name + suffix) for result in found]
+    return sorted(results, key=lambda result: names.index(result.name.removesuffix("/uvloop")))
 
 
 def main() -> None:
@@ -35,7 +46,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="finance-bench-"))
     folder.chmod(0o755)  # as root, the server runs as another user
     try:
-        results = asyncio.run(measure(names, folder))
+        results = on_both_loops(names, folder)
+        results += [importing.measure()] if "P12" in names else []
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     RESULTS.write_text(json.dumps([dataclasses.asdict(result) for result in results], indent=2) + "\n")

@@ -43,64 +43,64 @@ class Bench:
         self.accounts = accounts
 
     async def p1(self) -> int:
-        """Read one account, a thousand times."""
-        for _ in range(1000):
+        """Read one account, many times."""
+        for _ in range(250):
             await self.db.fetchrow(_POINT, self.accounts[0])
-        return 1000
+        return 250
 
     async def p1_peer(self) -> int:
         """The same on asyncpg's pool."""
-        for _ in range(1000):
+        for _ in range(250):
             await self.pool.fetchrow(_POINT, self.accounts[0])
-        return 1000
+        return 250
 
     async def p2(self) -> int:
         """Two reads in a transaction."""
-        for _ in range(300):
+        for _ in range(100):
             async with self.db.transaction() as connection:
                 await connection.fetchrow(_POINT, self.accounts[0])
                 await connection.fetchrow(_POINT, self.accounts[1])
-        return 300
+        return 100
 
     async def p2_peer(self) -> int:
         """The same on asyncpg's pool."""
-        for _ in range(300):
+        for _ in range(100):
             async with self.pool.acquire() as connection, connection.transaction():
                 await connection.fetchrow(_POINT, self.accounts[0])
                 await connection.fetchrow(_POINT, self.accounts[1])
-        return 300
+        return 100
 
     async def p3a(self) -> int:
         """Ten thousand rows at once."""
-        for _ in range(10):
+        for _ in range(3):
             await self.db.fetch(_ROWS)
-        return 10
+        return 3
 
     async def p3a_peer(self) -> int:
         """The same on asyncpg's pool."""
-        for _ in range(10):
+        for _ in range(3):
             await self.pool.fetch(_ROWS)
-        return 10
+        return 3
 
     async def p11(self) -> int:
         """Read an account and post an entry in a unit of work."""
-        for _ in range(200):
+        for _ in range(50):
             async with self.db.unit_of_work(self.books) as uow:
                 account = await uow.accounts.get_one(self.accounts[0])
                 lines = [NewPosting(account, 1), NewPosting(self.accounts[1], -1)]
                 await uow.journal.post(NewEntry(date(2026, 11, 22), "bench", lines))
-        return 200
+        return 50
 
     async def p11_peer(self) -> int:
         """The same statements, prepared, in a transaction of asyncpg's pool."""
-        for _ in range(200):
+        for _ in range(50):
             async with self.pool.acquire() as connection, connection.transaction():
                 await connection.fetchrow(_GET, self.books.id, self.accounts[0])
                 await connection.execute(
                     _POST, self.books.id, uuid7(), date(2026, 11, 22), "bench", [1, 2], self.accounts,
                     ["EUR", "EUR"], [1, -1],
                 )  # fmt: skip
-        return 200
+        return 50
 
 
 @asynccontextmanager
@@ -116,7 +116,10 @@ async def bench(dsn: str) -> AsyncIterator[Bench]:
 
 async def measure(name: str, dsn: str) -> Result:
     """Measure the row *name*."""
-    async with bench(dsn) as sides:
-        ours: Work = getattr(sides, name.lower())
-        peers: Work = getattr(sides, f"{name.lower()}_peer")
-        return await compare(ROWS[name], ours, peers)
+
+    @asynccontextmanager
+    async def sides() -> AsyncIterator[tuple[Work, Work]]:
+        async with bench(dsn) as both:
+            yield getattr(both, name.lower()), getattr(both, f"{name.lower()}_peer")
+
+    return await compare(ROWS[name], sides)

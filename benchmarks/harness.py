@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 #: A measured work: it does its work once and returns how many operations that were.
 Work = Callable[[], Awaitable[int]]
 
-ROUNDS = 7
+#: Connects us and a peer, and lends the work of each.
+Sides = Callable[[], AbstractAsyncContextManager[tuple[Work, Work]]]
+
+ROUNDS = 9
+
+#: Turns of each within a round: what else the machine does meets both alike.
+TURNS = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,14 +49,15 @@ class Row:
     goal: float
 
 
-async def compare(row: Row, ours: Work, peers: Work, *, rounds: int = ROUNDS) -> Result:
-    """Measure operations a second of both, one round of each in turn after one that does not count.
+async def compare(row: Row, sides: Sides, *, rounds: int = ROUNDS) -> Result:
+    """Measure operations a second of both, in rounds of several turns each, after one turn that does not count.
+
+    Each round connects both anew: a back end that the machine happens to run beside its client is slower by half
+    for as long as it lives, and a pool that always hands out the same connection keeps that luck.
 
     `spread` is the largest deviation of a round's ratio from the median, as a share of it.
     """
-    await ours()
-    await peers()
-    pairs = [(await _rate(ours), await _rate(peers)) for _ in range(rounds)]
+    pairs = [await _round(sides) for _ in range(rounds)]
     ratios = [our / peer for our, peer in pairs]
     ratio = statistics.median(ratios)
     return Result(
@@ -66,17 +75,37 @@ async def compare(row: Row, ours: Work, peers: Work, *, rounds: int = ROUNDS) ->
     )
 
 
-async def _rate(work: Work) -> float:
-    started = time.perf_counter()
-    operations = await work()
-    return operations / (time.perf_counter() - started)
+async def _round(sides: Sides) -> tuple[float, float]:
+    """Return the operations a second of both, over turns that alternate."""
+    seconds, operations = [0.0, 0.0], [0, 0]
+    async with sides() as works:
+        for work in works:
+            await work()
+        for turn in range(2 * TURNS):
+            side = turn % 2
+            with _uncollected():
+                started = time.perf_counter()
+                operations[side] += await works[side]()
+                seconds[side] += time.perf_counter() - started
+    return operations[0] / seconds[0], operations[1] / seconds[1]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python's cyclic collector out of a turn: works that alternate meet it in step, always in the same one."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def table(results: Sequence[Result]) -> str:
     """Lay the results out for a reader."""
-    head = f"{'row':5} {'finance':>12} {'peer':>12} {'ratio':>7} {'floor':>7} {'goal':>7} {'spread':>7}  unit, peer"
+    head = f"{'row':12} {'finance':>12} {'peer':>12} {'ratio':>7} {'floor':>7} {'goal':>7} {'spread':>7}  unit, peer"
     lines = [
-        f"{r.name:5} {r.finance:12,.1f} {r.peer:12,.1f} {r.ratio:7.2f} {r.floor:7.2f} {r.goal:7.2f} {r.spread:7.0%}"
+        f"{r.name:12} {r.finance:12,.1f} {r.peer:12,.1f} {r.ratio:7.2f} {r.floor:7.2f} {r.goal:7.2f} {r.spread:7.0%}"
         f"  {r.unit}, {r.peer_name}{', lower is better' if r.lower_is_better else ''}"
         for r in results
     ]

@@ -13,8 +13,8 @@ import asyncpg
 
 from finance.connection.events import Observer
 from finance.connection.parameters import check_parameters, may_change
-from finance.errors import FinanceError
-from finance.integrity import DRIVER_ERRORS, ConnectionBusyError, ConnectionClosedError
+from finance.errors import FinanceError, Outcome
+from finance.integrity import DRIVER_ERRORS, ConnectionBusyError, ConnectionClosedError, translate
 
 Record = asyncpg.Record
 if TYPE_CHECKING:  # generic in the stubs only
@@ -26,6 +26,7 @@ else:
 PATIENCE = 5.0
 
 _COMMITS = ("COMMIT", "END", "PREPARE TRANSACTION")
+_UNDOES = ("ROLLBACK", "ABORT")
 _NO_LIMIT = 1e6
 
 # DISCARD ALL without DEALLOCATE ALL and DISCARD PLANS. The driver's own query leaves the role, the temporary
@@ -56,6 +57,8 @@ class PooledConnection(Driver):
     has_session = True
     #: COMMIT is under way. It is never cancelled: the server would stop waiting for its standby, and say "committed".
     is_committing = False
+    #: Somebody sent a COMMIT in this loan, and the server did not say that it failed.
+    may_have_committed = False
     #: The COMMIT that was sent last, when its sender may have left before the answer.
     ending: asyncio.Future[Any] | None = None
     #: Why the pool took it away from whoever used it.
@@ -107,25 +110,58 @@ class PooledConnection(Driver):
             timeout = PATIENCE
         started = time.perf_counter()
         try:
-            with self._stmt_exclusive_section:
-                self.is_committing = is_commit
+            with self._stmt_exclusive_section, self._ending(verb), self._committing(is_commit=is_commit):
                 status = await super().execute(query, timeout=timeout)
         except BaseException as error:
             self._tell(query, started, error)
             raise
-        finally:
-            self.is_committing = False
         self._tell(query, started)
         if is_commit and status == "ROLLBACK":
+            self.may_have_committed = False
             raise asyncpg.InFailedSQLTransactionError("COMMIT was answered with ROLLBACK")
         return status
+
+    @contextlib.contextmanager
+    def _committing(self, *, is_commit: bool) -> Iterator[None]:
+        """Bound a COMMIT: it is never cancelled, but after the time limit its connection is dropped."""
+        if not is_commit:
+            yield
+            return
+        limit = self.time_limit
+        guard = None if limit is None else asyncio.get_running_loop().call_later(limit, self.terminate)
+        self.is_committing = True
+        try:
+            yield
+        finally:
+            self.is_committing = False
+            if guard is not None:
+                guard.cancel()
+
+    @contextlib.contextmanager
+    def _ending(self, verb: str) -> Iterator[None]:
+        """Note whether a statement may have committed the transaction in which it is run."""
+        if not self.is_in_transaction():
+            yield
+            return
+        before = self.may_have_committed
+        if verb.startswith(_COMMITS):
+            self.may_have_committed = True
+        try:
+            yield
+        except asyncpg.PostgresError as error:
+            if translate(error, committing=True).outcome is Outcome.NOT_APPLIED:
+                self.may_have_committed = before
+            raise
+        if not verb.startswith(_UNDOES) and not self.is_closed() and not self.is_in_transaction():
+            self.may_have_committed = True
 
     async def _execute(self, query: str, args: Any, limit: int, timeout: float | None, **options: Any) -> Any:
         started = time.perf_counter()
         try:
             if may_change(args):
                 check_parameters(args, await self._parameter_types(query, timeout))
-            result = await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
+            with self._ending(query[:40].lstrip().upper()):
+                result = await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
         except BaseException as error:
             self._tell(query, started, error)
             raise
@@ -154,7 +190,8 @@ class PooledConnection(Driver):
 
     async def _parameter_types(self, query: str, timeout: float | None) -> tuple[str, ...]:
         # The statement is prepared and cached here, so that running it afterwards costs no second round trip.
-        statement = await self._get_statement(query, timeout)  # type: ignore[attr-defined]
+        with self._stmt_exclusive_section:
+            statement = await self._get_statement(query, timeout)  # type: ignore[attr-defined]
         return tuple(kind.name for kind in statement._get_parameters())  # noqa: SLF001 - get_parameters() of `prepare()`
 
     def _tell(self, query: str, started: float, error: BaseException | None = None) -> None:
@@ -181,6 +218,11 @@ class PooledConnection(Driver):
         if self.is_meant_to_read:
             return False
         return standby is None or "on" in (standby, getattr(settings, "default_transaction_read_only", None))
+
+    async def forget_schema(self) -> None:
+        """Forget every statement that is prepared in the pool, and the types that this connection knows."""
+        self._drop_global_statement_cache()
+        await self.reload_schema_state()
 
     # --- limits ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import exc as sa_exc
 
 from finance.connection.driver import Driver, PooledConnection
-from finance.errors import ConnectionLostError, FinanceError, Outcome, UsageError
+from finance.errors import ConnectionLostError, FinanceError, Outcome, OutcomeUnknownError, UsageError
 from finance.integrity import DRIVER_ERRORS, translate, translated
 
 #: Seconds that a cancelled caller waits for the answer to a COMMIT that is under way.
@@ -35,6 +35,8 @@ async def settle(driver: PooledConnection, commit: Coroutine[Any, Any, Any], tel
         await asyncio.wait((task,), timeout=driver.time_limit)
     except asyncio.CancelledError:
         await _outwait(task)
+        if task.done():
+            tell(_outcome(task))  # now: the callback may have its turn only after the caller's
         raise
     if not task.done():
         driver.terminate()  # without a cancel request
@@ -79,12 +81,16 @@ def require_in_transaction(driver: Driver) -> None:
 
     Raises:
         ConnectionLostError: It ended with its connection.
+        OutcomeUnknownError: So it did, after a COMMIT statement.
         UsageError: A COMMIT or ROLLBACK statement inside the block ended it.
     """
+    has_committed = getattr(driver, "may_have_committed", False)
     if driver.is_closed():
-        raise ConnectionLostError
+        raise OutcomeUnknownError if has_committed else ConnectionLostError
     if not driver.is_in_transaction():
-        raise UsageError(
+        error = UsageError(
             "a COMMIT or ROLLBACK statement ended the transaction inside its block;"
             " leave the block to commit, raise to roll back"
         )
+        error.outcome = Outcome.UNKNOWN if has_committed else Outcome.NOT_APPLIED
+        raise error

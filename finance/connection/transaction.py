@@ -90,6 +90,8 @@ class Connection(Verbs):
 
     def note(self, outcome: Outcome) -> None:
         """Note what became of the transaction; its owner calls it."""
+        if outcome is Outcome.NOT_APPLIED and self._asyncpg.may_have_committed:
+            outcome = Outcome.UNKNOWN  # its user typed COMMIT
         self._outcome = outcome
 
     def require_open(self) -> None:
@@ -176,7 +178,7 @@ def typed(error: BaseException, driver: PooledConnection | None, *, reads_only: 
     """Return the typed error for what *driver* raised, knowing what became of it."""
     if driver is not None and driver.revoked_because is not None:
         return driver.revoked_because
-    found = translate(error)
+    found = translate(error, committing=driver is not None and driver.may_have_committed)
     if isinstance(found, ReadOnlyTransactionError) and _refuses_writes(driver, reads_only=reads_only):
         return ReadOnlyServerError()
     return found

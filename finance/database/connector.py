@@ -10,7 +10,7 @@ import asyncpg
 
 from finance.connection import Observer, PooledConnection
 from finance.errors import FinanceError
-from finance.integrity import DRIVER_ERRORS, connect_error
+from finance.integrity import DRIVER_ERRORS, connect_error, translate
 from finance.settings import SERVER_TIMEOUTS, ConnectionSource, Options
 
 #: Seconds by which the server's own statement_timeout comes first: the driver's is for a server that is gone.
@@ -70,6 +70,17 @@ class Connector:
             raise
         return connection
 
+    async def connect_apart(self, *, is_limited: bool = True) -> PooledConnection:
+        """Make a connection for somebody who is not the pool.
+
+        Raises:
+            FinanceError: As `connect()`; what the user's own `init` raised passes unchanged.
+        """
+        try:
+            return await self.connect(is_limited=is_limited)
+        except Exception as error:
+            raise told(error)  # noqa: B904 - its own cause stays
+
 
 def _without_secrets(error: BaseException) -> BaseException | None:
     # What cannot be decoded is kept whole in the error, and is a file of passwords perhaps.
@@ -101,6 +112,17 @@ class HookError(Exception):
     def __init__(self, error: Exception) -> None:
         self.error = error
         super().__init__(f"the init or setup hook failed with {type(error).__name__}")
+
+
+def told(error: BaseException) -> BaseException:
+    """Return what a caller is told for *error*, which a connection's making or the user's own hook raised."""
+    if isinstance(error, HookError):
+        return error.error
+    if isinstance(error, DRIVER_ERRORS):
+        found = translate(error)
+        found.__cause__ = error
+        return found
+    return error
 
 
 async def call_hook(hook: Callable[[Any], Any] | None, driver: PooledConnection) -> None:

@@ -76,7 +76,7 @@ def make_engine_outside(connector: Connector) -> AsyncEngine:
     """Make an engine whose connections are made for it, without time limits, and closed afterwards."""
 
     async def connect(*_: Any, **__: Any) -> PooledConnection:
-        return await connector.connect(is_limited=False)
+        return await connector.connect_apart(is_limited=False)
 
     return create_async_engine(_URL, async_creator=connect, poolclass=NullPool, hide_parameters=True)
 

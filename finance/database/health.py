@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -41,14 +42,20 @@ class Health:
 
 
 async def examine(verbs: Verbs, migrations: Migrations, timeout: float) -> Health:
-    """Ask the server, within *timeout* seconds for each question."""
+    """Ask the server, within *timeout* seconds for all questions, the wait for a connection included."""
     started = time.perf_counter()
+    limit = asyncio.timeout(timeout)
     try:
-        row = await verbs.fetchrow(_QUESTION, timeout=timeout)
-        latency = time.perf_counter() - started
-        revision = await migrations.current()
-    except FinanceError as error:
-        reason = f"SQLSTATE {error.sqlstate}" if isinstance(error, DatabaseError) else str(error)
+        async with limit:
+            row = await verbs.fetchrow(_QUESTION)
+            latency = time.perf_counter() - started
+            revision = await migrations.current()
+    except (FinanceError, TimeoutError) as error:
+        if not isinstance(error, FinanceError) and not limit.expired():
+            raise  # the user's own hook raised it
+        reason = f"no answer within {timeout:g} s" if limit.expired() else str(error)
+        if isinstance(error, DatabaseError):
+            reason = f"SQLSTATE {error.sqlstate}"
         return Health(False, None, None, False, None, migrations.head, reason)  # noqa: FBT003 - a row of findings
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     return Health(True, latency, row[0], row[1], revision, migrations.head)  # noqa: FBT003

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from finance.connection import PooledConnection
-from finance.errors import ClosedError, FinanceError, InvalidError, UnavailableError
+from finance.errors import ClosedError, InvalidError, UnavailableError
 from finance.integrity import DRIVER_ERRORS, translate
 
 _PAUSE_SECONDS = 0.1
@@ -54,7 +54,7 @@ class Listening:
         self._connect = connect
         self._channels = tuple(dict.fromkeys(channels))
         self._patience = patience
-        self._arrived: asyncio.Queue[Notification | Gap | FinanceError] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Notification | Gap | Exception] = asyncio.Queue()
         self._lost = asyncio.Event()
         self._driver: PooledConnection | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -74,6 +74,7 @@ class Listening:
                 await keeper
         if self._driver is not None:
             self._driver.terminate()
+        self._arrived.put_nowait(ClosedError("listener"))  # for another task that still waits
 
     def __aiter__(self) -> Self:
         return self
@@ -88,7 +89,7 @@ class Listening:
         if self._keeper is None:
             raise ClosedError("listener")
         arrived = await self._arrived.get()
-        if isinstance(arrived, FinanceError):
+        if isinstance(arrived, Exception):
             self._arrived.put_nowait(arrived)
             raise arrived
         return arrived
@@ -122,7 +123,7 @@ class Listening:
                 continue
             try:
                 seconds = await self._listen_again()
-            except FinanceError as error:
+            except Exception as error:  # the user's own `init` may raise anything, and somebody waits to be told
                 self._arrived.put_nowait(error)
                 return
             self._arrived.put_nowait(Gap(seconds))

@@ -31,7 +31,7 @@ from finance.errors import (
     Outcome,
     UsageError,
 )
-from finance.integrity import DRIVER_ERRORS, translate
+from finance.integrity import DRIVER_ERRORS, is_outdated, translate, translated
 from finance.migrations import Migrations
 from finance.models import Ledger
 from finance.reports import Verification
@@ -141,6 +141,8 @@ class DatabaseManager(Verbs):
         self._was_connected = True
 
     async def _close(self, timeout: float) -> None:
+        if self._pool is not None:
+            self._pool.require_own_loop()
         pool, self._pool = self._pool, None
         embedded, self._embedded = self._embedded, None
         self._engine = self._connector = None
@@ -209,7 +211,8 @@ class DatabaseManager(Verbs):
             await driver.execute("BEGIN")
             async for row in rows_of(driver, query, args, batch):
                 yield row
-            await driver.execute("COMMIT")
+            with translated(committing=True):  # what has rows may write, too
+                await driver.execute("COMMIT")
         except DRIVER_ERRORS as error:
             raise typed(error, driver) from error
         finally:
@@ -320,16 +323,15 @@ class DatabaseManager(Verbs):
         self, ledger: Ledger | int | str | None, base_currency: str | None, wanted: TransactionOptions
     ) -> AsyncIterator[UnitOfWork]:
         pool = self._connected
-        await self._migrations.require_head()
         uow: UnitOfWork | None = None
-        async with (
-            deadline(wanted.timeout, lambda: uow.outcome if uow else None),
-            engine_transaction(pool, self.engine, wanted) as (connection, driver),
-        ):
-            uow = UnitOfWork(connection, driver, ledger, base_currency, reads_only=wanted.readonly)
-            async with uow:
-                yield uow
-        await uow.call_back()
+        async with deadline(wanted.timeout, lambda: uow.outcome if uow else None):
+            await self._migrations.require_head()
+            async with engine_transaction(pool, self.engine, wanted) as (connection, driver):
+                uow = UnitOfWork(connection, driver, ledger, base_currency, reads_only=wanted.readonly)
+                async with uow:
+                    yield uow
+        if uow is not None:
+            await uow.call_back()
 
     async def run(
         self,
@@ -392,7 +394,7 @@ class DatabaseManager(Verbs):
                 yield connection
             return
         number = lock_number(key)
-        driver = await self._direct("a lock of the session").connect()
+        driver = await self._direct("a lock of the session").connect_apart()
         function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
         try:
             try:
@@ -418,7 +420,7 @@ class DatabaseManager(Verbs):
         Raises:
             ConfigurationError: The manager is behind PgBouncer, and there is no `direct_dsn`.
         """
-        return Listening(self._direct("LISTEN").connect, channels, patience)
+        return Listening(self._direct("LISTEN").connect_apart, channels, patience)
 
     # --- seeing in ---------------------------------------------------------------------------------
 
@@ -480,8 +482,12 @@ _OF_THE_POOLER = frozenset({"host", "port", "pgbouncer", "service", "servicefile
 async def _repeated(call: Callable[[PooledConnection], Awaitable[_T]], driver: PooledConnection) -> _T:
     """Make *call*, and again when a change of the schema outdated its statement, which was not executed then."""
     for _ in range(_REPEATS):
-        with contextlib.suppress(asyncpg.InvalidCachedStatementError):
+        try:
             return await call(driver)
+        except asyncpg.PostgresError as error:
+            if not is_outdated(error):
+                raise
+            await driver.forget_schema()
     return await call(driver)
 
 

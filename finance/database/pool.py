@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from finance.connection import PATIENCE, Observer, PooledConnection
-from finance.database.connector import Connector, HookError, call_hook
+from finance.database.connector import Connector, call_hook, told
 from finance.database.lending import Holding
 from finance.database.stats import Counts, PoolStats
 from finance.errors import (
@@ -32,7 +32,7 @@ from finance.errors import (
     PoolTimeoutError,
     WrongLoopError,
 )
-from finance.integrity import DRIVER_ERRORS, translate
+from finance.integrity import DRIVER_ERRORS
 from finance.settings import Options
 
 _logger = logging.getLogger("finance.pool")
@@ -43,6 +43,7 @@ _HOUSEKEEPING_SECONDS = 1.0
 _JITTER = 0.1
 _BACKOFF_SECONDS = 0.05
 _BACKOFF_SECONDS_MAX = 1.0
+_DOUBLINGS = 10
 _DRAIN_INTERVAL = 0.01
 
 
@@ -84,13 +85,18 @@ class Pool:
         Raises:
             FinanceError: One could not be made.
         """
+        # They count from the start: the housekeeping must not make as many again beside those that take long.
+        self._connecting += self._options.min_size
         self._keep_house()
-        made = await asyncio.gather(*(self._make() for _ in range(self._options.min_size)), return_exceptions=True)
+        try:
+            made = await asyncio.gather(*(self._make() for _ in range(self._options.min_size)), return_exceptions=True)
+        finally:
+            self._connecting -= self._options.min_size
         for connection in made:
             if isinstance(connection, PooledConnection):
                 self._supply(connection)
         if failures := [error for error in made if isinstance(error, BaseException)]:
-            raise _typed(failures[0])
+            raise told(failures[0])
 
     # --- lending -----------------------------------------------------------------------------------
 
@@ -112,6 +118,7 @@ class Pool:
         self._counts.acquire_seconds += waited
         self._observer.acquired(waited)
         holding.since += waited
+        driver.may_have_committed = False
         self._lent[driver] = holding
         if self._options.setup is not None:
             await self._set_up(driver)
@@ -134,6 +141,8 @@ class Pool:
             self._drop(driver)
         elif driver.needs_restoring:
             self.spawn(self._restore(driver))
+        elif driver.expires_at <= time.monotonic():
+            self._let_go(driver)
         else:
             self._supply(driver)
 
@@ -153,7 +162,7 @@ class Pool:
     def expel_resting(self) -> None:
         """Let no connection that rests now be handed out again: the server behind them is not the right one."""
         while self._idle:
-            self.spawn(self._retire(self._idle.pop()))
+            self._let_go(self._idle.pop())
 
     def _pop_idle(self) -> PooledConnection | None:
         while self._idle:
@@ -162,7 +171,7 @@ class Pool:
             if driver.is_closed():
                 continue
             if driver.rests_since < self._doubted_at or driver.expires_at <= now:
-                self.spawn(self._retire(driver))
+                self._let_go(driver)
             elif now - driver.rests_since >= (self._options.ping_after_idle or math.inf):
                 self.spawn(self._check(driver))
                 return None  # the others have rested for even longer
@@ -176,12 +185,14 @@ class Pool:
         waiter: asyncio.Future[PooledConnection] = self._loop.create_future()
         self._waiting.append(waiter)
         self._grow()
+        limit = asyncio.timeout(self._options.acquire_timeout)
         try:
-            async with asyncio.timeout(self._options.acquire_timeout):
+            async with limit:
                 return await waiter
         except BaseException as raised:
             self._leave_queue(waiter)
-            error = self._timed_out() if isinstance(raised, TimeoutError) else raised
+            is_late = isinstance(raised, TimeoutError) and limit.expired()  # and not the user's own hook's
+            error = self._timed_out() if is_late else raised
             self._observer.acquired(holding.seconds, error)
             if error is raised:
                 raise
@@ -189,11 +200,13 @@ class Pool:
 
     def _leave_queue(self, waiter: asyncio.Future[PooledConnection]) -> None:
         """Hand on what a caller was handed in the very moment in which it gave up."""
-        if not waiter.done():
-            waiter.cancel()
+        if waiter.done() and not waiter.cancelled():
+            if waiter.exception() is None:
+                self._supply(waiter.result())
+            return
+        waiter.cancel()
+        with contextlib.suppress(ValueError):  # whoever supplied others may have passed over it
             self._waiting.remove(waiter)
-        elif not waiter.cancelled() and waiter.exception() is None:
-            self._supply(waiter.result())
 
     def _timed_out(self) -> PoolTimeoutError:
         self._counts.timeouts += 1
@@ -206,7 +219,7 @@ class Pool:
             await call_hook(self._options.setup, driver)
         except BaseException as error:
             self.give_back(driver)
-            raise _typed(error)  # noqa: B904 - its own cause stays
+            raise told(error)  # noqa: B904 - its own cause stays
 
     def require_usable(self) -> None:
         """Check that the pool is open, and that it is asked in its own event loop and process.
@@ -221,10 +234,22 @@ class Pool:
         if self._is_closing:
             raise NotConnectedError(disconnected=True)
 
+    def require_own_loop(self) -> None:
+        """Check that it is asked in its own event loop, unless that has ended.
+
+        Raises:
+            WrongLoopError: It is not.
+        """
+        if not self.is_orphaned and asyncio.get_running_loop() is not self._loop:
+            raise WrongLoopError
+
     # --- supply ------------------------------------------------------------------------------------
 
     def _supply(self, driver: PooledConnection) -> None:
         """Hand *driver*, as good as new, to whoever has waited longest; else it rests."""
+        if driver.is_closed():
+            self._drop(driver)
+            return
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -249,7 +274,7 @@ class Pool:
             connection = await self._make()
         except Exception as error:  # it is told to those who wait, or else dropped: nobody asked for it any more
             self._connecting -= 1
-            self._fail(_typed(error))
+            self._fail(told(error))
         except BaseException:
             self._connecting -= 1
             raise
@@ -275,14 +300,14 @@ class Pool:
         return connection
 
     def _fail(self, failure: BaseException) -> None:
-        """Tell those who wait that no connection can be made, unless one that is open may come free for them."""
+        """Tell those who wait that no connection can be made, unless one may come free, or be made, for them."""
         self._failures += 1
         self._last_failure = failure
-        is_passing = isinstance(failure, FinanceError) and failure.retryable
-        if not self._open or not is_passing:  # to try a wrong password again and again would lock its user out
+        may_come = self._open or self._connecting
+        if not may_come or not _is_passing(failure):  # trying a wrong password again would lock its user out
             self._refuse_waiting(failure)
         elif self._waiting:
-            longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2**self._failures)
+            longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2 ** min(self._failures, _DOUBLINGS))
             self._loop.call_later(random.uniform(0, longest), self._grow)  # noqa: S311 - no secret depends on it
 
     def _refuse_waiting(self, failure: BaseException) -> None:
@@ -321,6 +346,11 @@ class Pool:
         else:
             self._supply(driver)
 
+    def _let_go(self, driver: PooledConnection) -> None:
+        """Have a connection closed, which counts as gone from now on."""
+        driver.is_retired = True
+        self.spawn(self._retire(driver))
+
     async def _retire(self, driver: PooledConnection) -> None:
         """Close a connection in good order."""
         driver.is_retired = True
@@ -356,7 +386,9 @@ class Pool:
         self._warn_of_leaks()
         self._close_resting()
         missing = self._options.min_size - len(self._open) - self._connecting
-        if missing > 0 and self._housekeeping is not None and self._failures == 0:
+        if self._failures:  # one attempt finds out whether a fault has passed
+            missing = min(missing, 1) if _is_passing(self._last_failure) and self._connecting == 0 else 0
+        if missing > 0:
             self._connecting += missing
             for _ in range(missing):
                 self.spawn(self._make_and_supply())
@@ -373,11 +405,12 @@ class Pool:
     def _close_resting(self) -> None:
         limit = self._options.max_inactive_connection_lifetime or math.inf
         now = time.monotonic()
+        spare = sum(not driver.is_retired for driver in self._open) - self._options.min_size
         for driver in tuple(self._idle):
-            is_spare = now - driver.rests_since >= limit and len(self._open) > self._options.min_size
-            if is_spare or driver.expires_at <= now:
+            if driver.expires_at <= now or (spare > 0 and now - driver.rests_since >= limit):
                 self._idle.remove(driver)
-                self.spawn(self._retire(driver))
+                self._let_go(driver)
+                spare -= 1
 
     # --- closing -----------------------------------------------------------------------------------
 
@@ -386,8 +419,7 @@ class Pool:
         if self.is_orphaned:
             self._terminate()
             return
-        if asyncio.get_running_loop() is not self._loop:
-            raise WrongLoopError
+        self.require_own_loop()
         self._is_closing = True
         try:
             await self._drain(timeout)
@@ -452,15 +484,8 @@ class Pool:
         )
 
 
-def _typed(error: BaseException) -> BaseException:
-    """Return what a caller is told for *error*, which a connection's making or the user's own hook raised."""
-    if isinstance(error, HookError):
-        return error.error
-    if isinstance(error, DRIVER_ERRORS):
-        found = translate(error)
-        found.__cause__ = error
-        return found
-    return error
+def _is_passing(failure: BaseException | None) -> bool:
+    return isinstance(failure, FinanceError) and failure.retryable
 
 
 def _own(failure: BaseException) -> BaseException:

@@ -14,6 +14,9 @@ from finance.errors import FinanceError, InvalidError, Outcome
 
 _T = TypeVar("_T")
 
+#: More of them are beyond every pause, and in the end beyond what a float can hold.
+_DOUBLINGS = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
@@ -49,7 +52,8 @@ class Retry:
 
     def pause_after(self, attempt: int) -> float:
         """Draw the pause after the attempt of this number, from 1."""
-        return random.uniform(0, min(self.longest_pause, self.pause * 2 ** (attempt - 1)))  # noqa: S311 - no secret
+        longest = self.pause * 2 ** min(attempt - 1, _DOUBLINGS)
+        return random.uniform(0, min(self.longest_pause, longest))  # noqa: S311 - no secret
 
 
 DEFAULT_RETRY = Retry()

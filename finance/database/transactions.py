@@ -75,31 +75,27 @@ class TransactionOptions:
 @contextlib.asynccontextmanager
 async def raw_transaction(pool: Pool, wanted: TransactionOptions) -> AsyncIterator[Connection]:
     """Open a transaction on the driver: it commits when the block ends, and rolls back on an error."""
-    driver = await pool.take()
-    connection = Connection(driver, reads_only=wanted.readonly)
-    try:
+    connection: Connection | None = None
+    async with deadline(wanted.timeout, lambda: connection.outcome if connection else None), pool.acquire() as driver:
+        connection = Connection(driver, reads_only=wanted.readonly)
         wanted.impose(driver)
         transaction = driver.transaction(
             isolation=wanted.isolation, readonly=wanted.readonly, deferrable=wanted.deferrable
         )
-        async with deadline(wanted.timeout, lambda: connection.outcome):
-            with translated():
-                await transaction.start()
-            try:
-                with leaving_block(driver, reads_only=wanted.readonly):
-                    yield connection
-                require_in_transaction(driver)
-            except BaseException as error:
-                connection.close()
-                connection.note(Outcome.NOT_APPLIED)
-                if not is_cancellation(error):  # which is not held up: the pool rolls back
-                    await undo(driver, transaction.rollback)
-                raise
+        with translated():
+            await transaction.start()
+        try:
+            with leaving_block(driver, reads_only=wanted.readonly):
+                yield connection
+            require_in_transaction(driver)
+        except BaseException as error:
             connection.close()
-            await settle(driver, transaction.commit(), connection.note)
-    finally:
+            connection.note(Outcome.NOT_APPLIED)
+            if not is_cancellation(error):  # which is not held up: the pool rolls back
+                await undo(driver, transaction.rollback)
+            raise
         connection.close()
-        pool.give_back(driver)
+        await settle(driver, transaction.commit(), connection.note)
 
 
 @contextlib.asynccontextmanager
@@ -107,7 +103,8 @@ async def engine_transaction(
     pool: Pool, engine: AsyncEngine, wanted: TransactionOptions
 ) -> AsyncIterator[tuple[AsyncConnection, PooledConnection]]:
     """Lend a connection of SQLAlchemy's on which BEGIN was sent; what is not committed is rolled back."""
-    connection = await engine.connect().start()
+    with translated():
+        connection = await engine.connect().start()
     driver: PooledConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
     try:
         wanted.impose(driver)

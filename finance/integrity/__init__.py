@@ -6,6 +6,7 @@ from finance.integrity.translating import (
     DRIVER_ERRORS,
     ConnectionBusyError,
     ConnectionClosedError,
+    is_outdated,
     translate,
     translated,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "ConnectionBusyError",
     "ConnectionClosedError",
     "connect_error",
+    "is_outdated",
     "translate",
     "translated",
 ]

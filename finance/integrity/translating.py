@@ -117,10 +117,23 @@ def _from_client(error: BaseException, *, committing: bool) -> FinanceError:
     return OutcomeUnknownError() if committing else ConnectionLostError()
 
 
+def is_outdated(error: BaseException) -> bool:
+    """Tell whether a change of the schema outdated a prepared statement, which was not executed then.
+
+    A type that was dropped, and made anew under its name, has no SQLSTATE of its own: it is an internal error of the
+    server's caches of its catalogue.
+    """
+    if isinstance(error, asyncpg.InternalServerError):
+        return getattr(error, "server_source_filename", None) in _CATALOGUE_CACHES
+    return isinstance(error, asyncpg.InvalidCachedStatementError)
+
+
+_CATALOGUE_CACHES = frozenset({"lsyscache.c", "relcache.c", "syscache.c", "typcache.c"})
+
+
 def _from_server(error: asyncpg.PostgresError, *, committing: bool) -> FinanceError:
     sqlstate = error.sqlstate or ""
-    if isinstance(error, asyncpg.InvalidCachedStatementError):
-        # The driver prepares it anew the next time.
+    if is_outdated(error):
         return SchemaChangedError()
     # SQLSTATE classes 08 and 57P end the connection: whether COMMIT took effect is not known then.
     if sqlstate.startswith(("08", "57P")):

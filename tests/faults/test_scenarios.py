@@ -1,0 +1,182 @@
+"""The short form of every scenario; `python -m benchmarks.chaos` runs the full one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.chaos.lab import Lab
+from benchmarks.chaos.scenarios import SCENARIOS, batch_of, cancels, commits, processes, run_batch, sweep
+from benchmarks.chaos.verdict import Verdict, line
+
+#: A fault that is not survived must not hold up the others.
+pytestmark = pytest.mark.timeout(120)
+
+Verdicts = Callable[[str], Awaitable[list[Verdict]]]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def verdicts(lab: Lab) -> Verdicts:
+    """Run a scenario together with those that run side by side with it, once."""
+    known: dict[str, list[Verdict]] = {}
+
+    async def get(name: str) -> list[Verdict]:
+        if name not in known:
+            known.update(await run_batch(lab, batch_of(name)))
+        return known[name]
+
+    return get
+
+
+def require(verdict: Verdict, *, may_lose: bool = False) -> None:
+    """Require that all is as it should be, to the last one."""
+    if verdict.is_skipped:
+        pytest.skip(verdict.note)
+    told = f"{line(verdict)} (seed {verdict.seed})"
+    lost = 0 if may_lose else verdict.lost
+    counts = (lost, verdict.doubled, verdict.wrong_reports, verdict.untyped, verdict.leaked)
+    assert counts == (0, 0, 0, 0, 0), told
+    assert verdict.passed, told
+    assert verdict.tries > 0
+
+
+# --- callers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loop", cancels.LOOPS)
+@pytest.mark.parametrize("mode", cancels.MODES)
+async def test_a_cancelled_caller_learns_what_is_stored(lab: Lab, mode: str, loop: str) -> None:
+    """C1: at random moments, in every way to cancel, on both event loops; nothing is left behind."""
+    require(await cancels.random_cancels(lab, mode, loop))
+
+
+@pytest.mark.parametrize("call", sweep.CALLS)
+async def test_a_call_can_be_cancelled_at_every_suspension(lab: Lab, call: str) -> None:
+    """C2: what is told is what is stored, whole or not at all, on a warm pool and on a cold one."""
+    require(await sweep.sweep(lab, call))
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0])
+async def test_a_caller_cancelled_at_a_slow_commit_is_told_no_untruth(lab: Lab, seconds: float) -> None:
+    """C3: a COMMIT that ends in time is told, a longer one is told to be unknown; neither is cancelled."""
+    require(await commits.slow_commit(lab, seconds))
+
+
+async def test_a_commit_that_waits_for_its_standby_is_left_waiting(lab: Lab) -> None:
+    """C3: the server would say that it committed, and the standby would not have it."""
+    require(await commits.absent_standby(lab))
+
+
+async def test_a_swallowed_statement_error_ends_its_block_with_an_error(verdicts: Verdicts) -> None:
+    """C4: nothing was stored, and a block that ended in silence would say otherwise."""
+    for verdict in await verdicts("C4"):
+        require(verdict)
+
+
+async def test_short_deadlines_are_met_again_after_every_connection_was_killed(verdicts: Verdicts) -> None:
+    """C5: callers that give up after 20 ms do not keep the pool from filling."""
+    for verdict in await verdicts("C5"):
+        require(verdict)
+
+
+async def test_a_second_task_in_one_transaction_is_refused_at_once(verdicts: Verdicts) -> None:
+    """C6: typed, without waiting, and nothing of it is run."""
+    for verdict in await verdicts("C6"):
+        require(verdict)
+
+
+async def test_a_starving_caller_is_told_who_holds_the_connections(verdicts: Verdicts) -> None:
+    """L1: in time, by the names of their tasks, and since when."""
+    for verdict in await verdicts("L1"):
+        require(verdict)
+
+
+# --- the network -------------------------------------------------------------------------------------
+
+
+async def test_work_whose_commit_is_lost_is_stored_exactly_once(verdicts: Verdicts) -> None:
+    """N1: the request, the reply, or a request that arrives after the work was repeated."""
+    for verdict in await verdicts("N1"):
+        require(verdict)
+
+
+async def test_connections_that_a_firewall_forgot_fail_nobody(verdicts: Verdicts) -> None:
+    """N2: they are found dead when they are handed out, and replaced."""
+    for verdict in await verdicts("N2"):
+        require(verdict)
+
+
+async def test_every_call_returns_while_the_network_is_silent(verdicts: Verdicts) -> None:
+    """N3: by its deadline and two seconds more, in mid-statement and in COMMIT."""
+    for verdict in await verdicts("N3"):
+        require(verdict)
+
+
+async def test_every_failure_to_connect_is_one_typed_error(verdicts: Verdicts) -> None:
+    """N4: in bounded time, with its cause."""
+    for verdict in await verdicts("N4"):
+        require(verdict)
+
+
+async def test_a_slow_network_is_only_slow(verdicts: Verdicts) -> None:
+    """N5: latency, and pieces of one byte, make no time limit fire."""
+    for verdict in await verdicts("N5"):
+        require(verdict)
+
+
+# --- the server --------------------------------------------------------------------------------------
+
+
+async def test_idempotent_work_survives_terminated_backends(verdicts: Verdicts) -> None:
+    """P1: no caller hears of it."""
+    for verdict in await verdicts("P1"):
+        require(verdict)
+
+
+@pytest.mark.parametrize("fall", processes.FALLS)
+async def test_calls_succeed_as_soon_as_the_server_is_back(lab: Lab, fall: str) -> None:
+    """P2: a second after it is ready at the latest, with everything that was acknowledged."""
+    require(await processes.fallen_server(lab, fall))
+
+
+async def test_calls_are_bounded_while_the_server_stands_still(verdicts: Verdicts) -> None:
+    """P3: and no more connections are asked for than the pool has places."""
+    for verdict in await verdicts("P3"):
+        require(verdict)
+
+
+async def test_schema_changes_under_load_surface_nowhere(verdicts: Verdicts) -> None:
+    """S1: columns come, go and change their type, an enum is made anew."""
+    for verdict in await verdicts("S1"):
+        require(verdict)
+
+
+# --- two servers -------------------------------------------------------------------------------------
+
+
+async def test_an_asynchronous_failover_loses_only_what_was_not_received(verdicts: Verdicts) -> None:
+    """H1: it is counted, and the books balance."""
+    (verdict,) = await verdicts("H1")
+    require(verdict, may_lose=True)
+    assert verdict.lost > 0, "nothing was lost, so that nothing was tested"
+
+
+async def test_a_synchronous_failover_loses_nothing(verdicts: Verdicts) -> None:
+    """H2: the application knows both hosts, and is not restarted."""
+    for verdict in await verdicts("H2"):
+        require(verdict)
+
+
+async def test_a_demoted_primary_loses_its_connections(verdicts: Verdicts) -> None:
+    """H3: work goes on at the promoted standby, and no caller hears of it."""
+    for verdict in await verdicts("H3"):
+        require(verdict)
+
+
+def test_every_scenario_has_a_test() -> None:
+    """What `python -m benchmarks.chaos` runs is told of in a docstring here."""
+    assert set(re.findall(r'"""([A-Z]\d):', Path(__file__).read_text())) == SCENARIOS.keys()
