@@ -17,6 +17,7 @@ from finance.connection import (
     ERRORS_OF_THE_DATABASE,
     Connection,
     PooledConnection,
+    is_cancellation,
     leaving_block,
     require_in_transaction,
     settle,
@@ -38,6 +39,7 @@ from finance.repositories import (
     AccountRepository,
     CurrencyRepository,
     JournalRepository,
+    KnownCurrencies,
     LedgerRepository,
     Scope,
     StatementRepository,
@@ -62,16 +64,17 @@ class UnitOfWork:
         base_currency: str | None = None,
         *,
         reads_only: bool = False,
+        currencies: KnownCurrencies | None = None,
     ) -> None:
         self._transaction = connection
         self._driver = driver
         self._connection = Connection(driver, reads_only=reads_only, before_each=self._flush)
         self._reads_only = reads_only
+        self._currencies = currencies or KnownCurrencies()
         self._wanted = ledger
         self._base_currency = base_currency
         # It joins the transaction that has begun, and can neither commit it nor begin another.
-        self._session = AsyncSession(connection, autobegin=False, expire_on_commit=False)
-        event.listen(self._session.sync_session, "before_commit", _refuse_commit)
+        self._session = AsyncSession(connection, sync_session_class=_Session, autobegin=False, expire_on_commit=False)
         self._scope: Scope | None = None
         self._repositories: dict[Callable[[Scope], Any], Any] = {}
         self._after_commit: list[Callable[[], Any]] = []
@@ -199,13 +202,12 @@ class UnitOfWork:
         connection = self._connection
         try:
             with translated():
-                await self._session.begin()
-                await self._session.connection()
-            self._scope = Scope(self._session, connection, None)
-            self._scope = Scope(self._session, connection, await self._find_ledger())
-        except BaseException:
+                await self._transaction.run_sync(self._join)
+            self._scope = Scope(self._session, connection, None, self._currencies)
+            self._scope = Scope(self._session, connection, await self._find_ledger(), self._currencies)
+        except BaseException as error:
             connection.note(Outcome.NOT_APPLIED)
-            await self._close()
+            await self._close(error)
             raise
         return self
 
@@ -218,24 +220,40 @@ class UnitOfWork:
                     await self._flush()
                     self._connection.close()
                     await self._commit()
+        except BaseException as failure:
+            error = failure
+            raise
         finally:
             if self._connection.outcome is None:
                 self._connection.note(Outcome.NOT_APPLIED)
-            await self._close()
+            await self._close(error)
         if isinstance(error, ERRORS_OF_THE_DATABASE):
             raise typed(error, self._driver, reads_only=self._reads_only) from error
 
     async def _commit(self) -> None:
-        """Send COMMIT straight on the driver, which knows how to await its answer, and then tell SQLAlchemy."""
-        adapter: Any = (await self._transaction.get_raw_connection()).dbapi_connection
+        """Send COMMIT straight on the driver, which knows how to await its answer; SQLAlchemy is told afterwards."""
+        adapter: Any = self._driver.record.dbapi_connection
         transaction, adapter._transaction = adapter._transaction, None  # noqa: SLF001 - there is no public way
         await settle(self._driver, transaction.commit(), self._connection.note)
-        await self._transaction.commit()  # sends nothing any more
 
-    async def _close(self) -> None:
+    async def _close(self, error: BaseException | None) -> None:
         self._connection.close()
+        if is_cancellation(error):
+            return  # it must not be held up; the pool rolls back
         with contextlib.suppress(sa_exc.SQLAlchemyError):  # another task is in the middle of it
-            await self._session.close()
+            await self._transaction.run_sync(self._part)
+
+    # SQLAlchemy takes a greenlet for each of its calls: these are some calls in one.
+
+    def _join(self, _: Any) -> None:
+        session = self._session.sync_session
+        session.begin()
+        session.connection()
+
+    def _part(self, connection: Any) -> None:
+        if self._connection.outcome is Outcome.APPLIED:
+            connection.commit()  # sends nothing any more
+        self._session.sync_session.close()
 
     async def _flush(self) -> None:
         """Send pending changes, so that raw SQL sees them; check that the transaction is not over."""
@@ -283,6 +301,11 @@ class UnitOfWork:
         return repository
 
 
+class _Session(Session):
+    """A session that leaves COMMIT to its unit of work."""
+
+
+@event.listens_for(_Session, "before_commit")
 def _refuse_commit(session: Session) -> None:
     if session.in_nested_transaction():
         return

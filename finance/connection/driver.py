@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,6 +29,7 @@ PATIENCE = 5.0
 _COMMITS = ("COMMIT", "END", "PREPARE TRANSACTION")
 _UNDOES = ("ROLLBACK", "ABORT")
 _NO_LIMIT = 1e6
+_NOTHING = contextlib.nullcontext()
 
 # DISCARD ALL without DEALLOCATE ALL and DISCARD PLANS. The driver's own query leaves the role, the temporary
 # tables and the sequence caches of the last user behind.
@@ -83,12 +85,18 @@ class PooledConnection(Driver):
         self._stmt_exclusive_section = _OneTask()
         self._plain_config = self._config
         self._plain_with_begin = ""
+        self._process = os.getpid()
 
     @property
     def one_task(self) -> contextlib.AbstractContextManager[None]:
         """A section that one task at a time may be in; it is in it while it runs a statement."""
         section: contextlib.AbstractContextManager[None] = self._stmt_exclusive_section
         return section
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another task is in the middle of a statement."""
+        return bool(self._stmt_exclusive_section.is_taken)
 
     # --- statements --------------------------------------------------------------------------------
 
@@ -110,7 +118,11 @@ class PooledConnection(Driver):
             timeout = PATIENCE
         started = time.perf_counter()
         try:
-            with self._stmt_exclusive_section, self._ending(verb), self._committing(is_commit=is_commit):
+            with (
+                self._stmt_exclusive_section,
+                self._watched(verb) if self.is_in_transaction() else _NOTHING,
+                self._committing() if is_commit else _NOTHING,
+            ):
                 status = await super().execute(query, timeout=timeout)
         except BaseException as error:
             self._tell(query, started, error)
@@ -122,11 +134,8 @@ class PooledConnection(Driver):
         return status
 
     @contextlib.contextmanager
-    def _committing(self, *, is_commit: bool) -> Iterator[None]:
+    def _committing(self) -> Iterator[None]:
         """Bound a COMMIT: it is never cancelled, but after the time limit its connection is dropped."""
-        if not is_commit:
-            yield
-            return
         limit = self.time_limit
         guard = None if limit is None else asyncio.get_running_loop().call_later(limit, self.terminate)
         self.is_committing = True
@@ -138,11 +147,8 @@ class PooledConnection(Driver):
                 guard.cancel()
 
     @contextlib.contextmanager
-    def _ending(self, verb: str) -> Iterator[None]:
+    def _watched(self, verb: str) -> Iterator[None]:
         """Note whether a statement may have committed the transaction in which it is run."""
-        if not self.is_in_transaction():
-            yield
-            return
         before = self.may_have_committed
         if verb.startswith(_COMMITS):
             self.may_have_committed = True
@@ -160,7 +166,7 @@ class PooledConnection(Driver):
         try:
             if may_change(args):
                 check_parameters(args, await self._parameter_types(query, timeout))
-            with self._ending(query[:40].lstrip().upper()):
+            with self._watched(query[:40].lstrip().upper()) if self.is_in_transaction() else _NOTHING:
                 result = await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
         except BaseException as error:
             self._tell(query, started, error)
@@ -294,6 +300,14 @@ class PooledConnection(Driver):
         with contextlib.suppress(*DRIVER_ERRORS):
             await super().close(timeout=timeout or PATIENCE)
 
+    def _abort(self) -> None:
+        if os.getpid() == self._process:
+            super()._abort()  # type: ignore[misc]
+            return
+        # In a forked child the socket is the parent's, too: a farewell on it would end the parent's session.
+        self._aborted = True
+        self._protocol = None
+
 
 class _OneTask:
     """A section that one task may be in, as often as it likes; another one is refused instead of queued."""
@@ -301,6 +315,11 @@ class _OneTask:
     def __init__(self) -> None:
         self._owner: object = None
         self._depth = 0
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether another task than this one is in it."""
+        return self._depth > 0 and self._owner is not asyncio.current_task()
 
     def __enter__(self) -> None:
         task = asyncio.current_task()

@@ -17,6 +17,7 @@ from finance.connection.settling import require_in_transaction, undo
 from finance.connection.verbs import BATCH, Verbs, rows_of
 from finance.errors import (
     ClosedError,
+    ConcurrentUseError,
     FinanceError,
     InvalidError,
     Outcome,
@@ -178,6 +179,8 @@ def typed(error: BaseException, driver: PooledConnection | None, *, reads_only: 
     """Return the typed error for what *driver* raised, knowing what became of it."""
     if driver is not None and driver.revoked_because is not None:
         return driver.revoked_because
+    if type(error) is asyncpg.InterfaceError and driver is not None and driver.is_busy:
+        return ConcurrentUseError("connection")  # which the driver says with a text only
     found = translate(error, committing=driver is not None and driver.may_have_committed)
     if isinstance(found, ReadOnlyTransactionError) and _refuses_writes(driver, reads_only=reads_only):
         return ReadOnlyServerError()

@@ -35,6 +35,7 @@ from finance.integrity import DRIVER_ERRORS, is_outdated, translate, translated
 from finance.migrations import Migrations
 from finance.models import Ledger
 from finance.reports import Verification
+from finance.repositories import KnownCurrencies
 from finance.settings import resolve, split_options
 from finance.unit_of_work import UnitOfWork
 
@@ -71,6 +72,7 @@ class DatabaseManager(Verbs):
         self._observer = Observer(self._options.on_event, self._options.slow_threshold)
         self._embedded: EmbeddedLease | None = None
         self._was_connected = False
+        self._currencies = KnownCurrencies()
         self._changing = asyncio.Lock()
         self._migrations = Migrations(self, self._outside, self._options.schema)
 
@@ -146,6 +148,7 @@ class DatabaseManager(Verbs):
         pool, self._pool = self._pool, None
         embedded, self._embedded = self._embedded, None
         self._engine = self._connector = None
+        self._currencies = KnownCurrencies()  # the next connection may lead elsewhere
         self._migrations.forget()
         try:
             if pool is not None:
@@ -327,7 +330,9 @@ class DatabaseManager(Verbs):
         async with deadline(wanted.timeout, lambda: uow.outcome if uow else None):
             await self._migrations.require_head()
             async with engine_transaction(pool, self.engine, wanted) as (connection, driver):
-                uow = UnitOfWork(connection, driver, ledger, base_currency, reads_only=wanted.readonly)
+                uow = UnitOfWork(
+                    connection, driver, ledger, base_currency, reads_only=wanted.readonly, currencies=self._currencies
+                )
                 async with uow:
                     yield uow
         if uow is not None:

@@ -59,6 +59,17 @@ class TransactionOptions:
             if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
                 raise InvalidError(f"{word} {seconds!r}: a number of seconds above 0, math.inf for no limit, or None")
 
+    def for_sqlalchemy(self) -> dict[str, Any]:
+        """Return what SQLAlchemy is to know of it."""
+        options: dict[str, Any] = {}
+        if self.readonly:
+            options["postgresql_readonly"] = True
+        if self.deferrable:
+            options["postgresql_deferrable"] = True
+        if self.isolation is not None:
+            options["isolation_level"] = _ISOLATION[self.isolation]
+        return options
+
     def impose(self, driver: PooledConnection) -> None:
         """Have the limits sent with the next BEGIN on *driver*."""
         own = {
@@ -105,13 +116,12 @@ async def engine_transaction(
     """Lend a connection of SQLAlchemy's on which BEGIN was sent; what is not committed is rolled back."""
     with translated():
         connection = await engine.connect().start()
-    driver: PooledConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    sync: Any = connection.sync_connection
+    driver: PooledConnection = sync.connection.driver_connection
     try:
         wanted.impose(driver)
-        options: dict[str, Any] = {"postgresql_readonly": wanted.readonly, "postgresql_deferrable": wanted.deferrable}
-        if wanted.isolation is not None:
-            options["isolation_level"] = _ISOLATION[wanted.isolation]
-        await connection.execution_options(**options)
+        if options := wanted.for_sqlalchemy():
+            await connection.execution_options(**options)
         await connection.begin()
         yield connection, driver
     except BaseException as error:
@@ -120,7 +130,10 @@ async def engine_transaction(
             await asyncio.shield(ending)
         raise
     else:
-        await asyncio.shield(pool.spawn(_end(connection, driver)))
+        if driver.is_closed() or driver.is_in_transaction():
+            await asyncio.shield(pool.spawn(_end(connection, driver)))
+        else:
+            await connection.close()  # which sends nothing
 
 
 async def _end(connection: AsyncConnection, driver: PooledConnection) -> None:

@@ -1,7 +1,7 @@
 """Repositories: one aggregate each, on one typed base. They never commit."""
 
 from finance.repositories.accounts import AccountRepository
-from finance.repositories.base import Repository, Scope
+from finance.repositories.base import KnownCurrencies, Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 from finance.repositories.journal import JournalRepository, Posted
 from finance.repositories.ledgers import LedgerRepository
@@ -11,6 +11,7 @@ __all__ = [
     "AccountRepository",
     "CurrencyRepository",
     "JournalRepository",
+    "KnownCurrencies",
     "LedgerRepository",
     "Posted",
     "Repository",

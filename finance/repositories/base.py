@@ -28,6 +28,29 @@ _FROM_CURSOR: Mapping[type, Callable[[Any], Any]] = {
 }
 
 
+class KnownCurrencies:
+    """The currencies of the accounts that were posted to, so that they are looked up once.
+
+    An account never changes its currency or its ledger, and its id is never given out again. Should one be wrong all
+    the same (another database was put in this one's place), the guards refuse the posting.
+    """
+
+    _LIMIT = 100_000
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int | None, int], str] = {}
+
+    def get(self, ledger_id: int | None, account_id: int) -> str | None:
+        """Return the currency of an account of this ledger, or None where it is not known."""
+        return self._found.get((ledger_id, account_id))
+
+    def add(self, ledger_id: int | None, account_id: int, currency: str) -> None:
+        """Remember the currency of an account."""
+        if len(self._found) >= self._LIMIT:
+            self._found.clear()
+        self._found[ledger_id, account_id] = currency
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What the repositories of one unit of work share: its session, its connection, its ledger."""
@@ -35,6 +58,7 @@ class Scope:
     session: AsyncSession
     connection: Connection
     ledger_id: int | None
+    currencies: KnownCurrencies
 
     def require_open(self) -> AsyncSession:
         """Return the session while the unit of work is open.

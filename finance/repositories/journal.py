@@ -28,7 +28,7 @@ from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPostin
 from finance.models.new_entry import require_balanced
 from finance.money import decimals
 from finance.pagination import PAGE_SIZE, Page
-from finance.repositories.base import Repository, Scope
+from finance.repositories.base import Repository
 
 # One statement, so that the guards see each entry with all its postings. It returns the ids that were new.
 _POST = """
@@ -64,11 +64,6 @@ class JournalRepository(Repository[JournalEntry]):
 
     model = JournalEntry
     order = (JournalEntry.date, JournalEntry.id)
-
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(scope)
-        # An account's currency never changes, so that it is asked for once.
-        self._currency_of: dict[int, str] = {}
 
     async def post(self, entry: NewEntry) -> Posted:
         """Post *entry* in this unit of work; it is durable once that commits.
@@ -192,20 +187,23 @@ class JournalRepository(Repository[JournalEntry]):
 
     async def _currencies(self, lines: Sequence[NewPosting]) -> Mapping[int, str]:
         """Return the currency of every account in *lines*, by its id."""
-        unknown = []
+        ledger_id, known = self._scope.ledger_id, self._scope.currencies
+        found: dict[int, str] = {}
         for line in lines:
             if isinstance(line.account, Account):
                 self._require_of_ledger(line.account)
-                self._currency_of[line.account.id] = line.account.currency
-            elif line.account not in self._currency_of:
-                unknown.append(line.account)
+                found[line.account.id] = line.account.currency
+            elif (currency := known.get(ledger_id, line.account)) is not None:
+                found[line.account] = currency
+        unknown = [line.account_id for line in lines if line.account_id not in found]
         if unknown:
-            rows = await self._scope.connection.fetch(_CURRENCIES, self._scope.ledger_id, unknown)
-            self._currency_of.update((row["id"], row["currency"]) for row in rows)
+            for row in await self._scope.connection.fetch(_CURRENCIES, ledger_id, unknown):
+                found[row["id"]] = row["currency"]
+                known.add(ledger_id, row["id"], row["currency"])
         for account_id in unknown:
-            if account_id not in self._currency_of:
+            if account_id not in found:
                 raise AccountNotFoundError(account_id)
-        return self._currency_of
+        return found
 
     def _require_of_ledger(self, account: Account) -> None:
         if account.ledger_id != self._scope.ledger_id:
