@@ -5,28 +5,32 @@ async with DatabaseManager() as db:
         await uow.journal.post(NewEntry(...))
 """
 
+from typing import TYPE_CHECKING, Any
+
 from finance import errors
 from finance.connection import Acquired, Connection, Event, Retried, StatementRun
 from finance.database import DatabaseManager, Gap, Health, Listening, Notification, PoolStats, Retry
-from finance.embedded import EmbeddedServer
 from finance.errors import FinanceError, Outcome
-from finance.models import (
-    Account,
-    AccountType,
-    Currency,
-    EntryKind,
-    JournalEntry,
-    Ledger,
-    NewEntry,
-    NewPosting,
-    Posting,
-    Statement,
-    StatementLine,
-)
 from finance.money import Amount
 from finance.pagination import Page
-from finance.repositories import Posted
-from finance.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from finance.embedded import EmbeddedServer
+    from finance.models import (
+        Account,
+        AccountType,
+        Currency,
+        EntryKind,
+        JournalEntry,
+        Ledger,
+        NewEntry,
+        NewPosting,
+        Posting,
+        Statement,
+        StatementLine,
+    )
+    from finance.repositories import Posted
+    from finance.unit_of_work import UnitOfWork
 
 __all__ = [
     "Account",
@@ -63,7 +67,27 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
+# Imported when first asked for: the models, and what stands on them, take as long to import as all the rest.
+_LATER = {
+    "EmbeddedServer": "finance.embedded",
+    "Posted": "finance.repositories",
+    "UnitOfWork": "finance.unit_of_work",
+    **dict.fromkeys(
+        (
+            "Account", "AccountType", "Currency", "EntryKind", "JournalEntry", "Ledger", "NewEntry", "NewPosting",
+            "Posting", "Statement", "StatementLine",
+        ),
+        "finance.models",
+    ),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module  # noqa: PLC0415
+
+        found = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return found
     if name == "__version__":
         # Not at import: reading the installed metadata takes a tenth of the package's import time.
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
@@ -73,3 +97,7 @@ def __getattr__(name: str) -> str:
         except PackageNotFoundError:
             return "0+unknown"  # a checkout that was not installed
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

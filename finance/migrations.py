@@ -25,10 +25,12 @@ from finance.errors import (
     SchemaMissingError,
 )
 from finance.integrity import translated
-from finance.models import REVISION
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+#: The revision that this code works with: the one whose schema `finance.models` describes.
+REVISION = "0001"
 
 #: Alembic's table of the applied revision; an application's own `alembic_version` is never met.
 VERSION_TABLE = "finance_version"

@@ -25,7 +25,8 @@ from finance.errors import (
     SchemaAheadError,
     SchemaMissingError,
 )
-from finance.models import REVISION, Base
+from finance.migrations import REVISION
+from finance.models import Base
 from tests.conftest import Server
 from tests.factories import entry, open_books
 from tests.network import Wire

@@ -61,6 +61,8 @@ class PooledConnection(Driver):
     is_committing = False
     #: Somebody sent a COMMIT in this loan, and the server did not say that it failed.
     may_have_committed = False
+    #: The transaction that began last was ended by a ROLLBACK.
+    was_undone = False
     #: The COMMIT that was sent last, when its sender may have left before the answer.
     ending: asyncio.Future[Any] | None = None
     #: Why the pool took it away from whoever used it.
@@ -109,8 +111,10 @@ class PooledConnection(Driver):
         if args:
             return await super().execute(query, *args, timeout=timeout)
         verb = query[:40].lstrip().upper()
-        if verb.startswith("BEGIN") and self.with_begin:
-            query = f"{query.rstrip().rstrip(';')}; {self.with_begin}"
+        if verb.startswith("BEGIN"):
+            self.was_undone = False
+            if self.with_begin:
+                query = f"{query.rstrip().rstrip(';')}; {self.with_begin}"
         is_commit = verb.startswith(_COMMITS)
         if is_commit and timeout is None:
             timeout = _NO_LIMIT  # the driver would cancel it
@@ -120,7 +124,7 @@ class PooledConnection(Driver):
         try:
             with (
                 self._stmt_exclusive_section,
-                self._watched(verb) if self.is_in_transaction() else _NOTHING,
+                self._watched(query) if self.is_in_transaction() else _NOTHING,
                 self._committing() if is_commit else _NOTHING,
             ):
                 status = await super().execute(query, timeout=timeout)
@@ -129,7 +133,7 @@ class PooledConnection(Driver):
             raise
         self._tell(query, started)
         if is_commit and status == "ROLLBACK":
-            self.may_have_committed = False
+            self.may_have_committed, self.was_undone = False, True
             raise asyncpg.InFailedSQLTransactionError("COMMIT was answered with ROLLBACK")
         return status
 
@@ -147,8 +151,9 @@ class PooledConnection(Driver):
                 guard.cancel()
 
     @contextlib.contextmanager
-    def _watched(self, verb: str) -> Iterator[None]:
+    def _watched(self, query: str) -> Iterator[None]:
         """Note whether a statement may have committed the transaction in which it is run."""
+        verb = query[:40].lstrip().upper()
         before = self.may_have_committed
         if verb.startswith(_COMMITS):
             self.may_have_committed = True
@@ -158,15 +163,16 @@ class PooledConnection(Driver):
             if translate(error, committing=True).outcome is Outcome.NOT_APPLIED:
                 self.may_have_committed = before
             raise
-        if not verb.startswith(_UNDOES) and not self.is_closed() and not self.is_in_transaction():
-            self.may_have_committed = True
+        if not self.is_closed() and not self.is_in_transaction():
+            self.was_undone = verb.startswith(_UNDOES) and ";" not in query.strip().rstrip(";")
+            self.may_have_committed |= not self.was_undone
 
     async def _execute(self, query: str, args: Any, limit: int, timeout: float | None, **options: Any) -> Any:
         started = time.perf_counter()
         try:
             if may_change(args):
                 check_parameters(args, await self._parameter_types(query, timeout))
-            with self._watched(query[:40].lstrip().upper()) if self.is_in_transaction() else _NOTHING:
+            with self._watched(query) if self.is_in_transaction() else _NOTHING:
                 result = await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
         except BaseException as error:
             self._tell(query, started, error)

@@ -96,12 +96,14 @@ class Observer:
             _logger.exception("on_event failed")
 
 
-# E'...' with backslashes, '...' with doubled quotes, $tag$...$tag$, and numbers that are not part of a name.
-_LITERAL = re.compile(
-    r"[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|(?<![\w$.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.DOTALL
+# E'...' with backslashes, '...' with doubled quotes, $tag$...$tag$, and numbers that are not part of a name. It is
+# compiled when the first slow statement comes.
+_LITERAL = (
+    r"(?s)[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$"
+    r"|(?<![\w$.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 )
 
 
 def without_literals(sql: str) -> str:
     """Return *sql* on one line, each string and number that is written in it replaced by `?`."""
-    return " ".join(_LITERAL.sub("?", sql).split())
+    return " ".join(re.sub(_LITERAL, "?", sql).split())

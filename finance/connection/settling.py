@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import exc as sa_exc
 
-from finance.connection.driver import Driver, PooledConnection
+from finance.connection.driver import PooledConnection
 from finance.errors import ConnectionLostError, FinanceError, Outcome, OutcomeUnknownError, UsageError
 from finance.integrity import DRIVER_ERRORS, translate, translated
 
@@ -69,6 +69,8 @@ async def undo(driver: PooledConnection, rollback: Callable[[], Awaitable[object
         return
     try:
         await rollback()
+    except TimeoutError:
+        driver.terminate()  # who does not answer this will not answer a farewell
     except (sa_exc.SQLAlchemyError, *DRIVER_ERRORS):
         await driver.retire()  # it asks the server to cancel what another task has under way
     except BaseException:
@@ -76,7 +78,7 @@ async def undo(driver: PooledConnection, rollback: Callable[[], Awaitable[object
         raise
 
 
-def require_in_transaction(driver: Driver) -> None:
+def require_in_transaction(driver: PooledConnection) -> None:
     """Check that the transaction on *driver* is not over, so that it can be used and committed.
 
     Raises:
@@ -84,13 +86,14 @@ def require_in_transaction(driver: Driver) -> None:
         OutcomeUnknownError: So it did, after a COMMIT statement.
         UsageError: A COMMIT or ROLLBACK statement inside the block ended it.
     """
-    has_committed = getattr(driver, "may_have_committed", False)
     if driver.is_closed():
-        raise OutcomeUnknownError if has_committed else ConnectionLostError
+        raise OutcomeUnknownError if driver.may_have_committed else ConnectionLostError
     if not driver.is_in_transaction():
+        # A COMMIT in a statement that SQLAlchemy prepared is seen by its effect only.
+        driver.may_have_committed = not driver.was_undone
         error = UsageError(
             "a COMMIT or ROLLBACK statement ended the transaction inside its block;"
             " leave the block to commit, raise to roll back"
         )
-        error.outcome = Outcome.UNKNOWN if has_committed else Outcome.NOT_APPLIED
+        error.outcome = Outcome.UNKNOWN if driver.may_have_committed else Outcome.NOT_APPLIED
         raise error

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from finance.database.manager import DatabaseManager
-from finance.embedded import EmbeddedServer
 from finance.errors import NotConfiguredError
 from finance.settings import resolve, split_options
 
@@ -17,6 +16,8 @@ def manager_for_command(dsn: str | None = None, *, tell: Callable[[str], Any], *
     A library must not fall back in silence, since a missing variable in production would put the books into a
     hidden local server. A command may, and says so through *tell*.
     """
+    from finance.embedded import EmbeddedServer  # noqa: PLC0415 - few need it
+
     _, arguments = split_options(options)
     try:
         resolve(dsn, **arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ class Connector:
         self._arguments: dict[str, Any] = dict(source.arguments)
         self.behind_pooler = source.behind_pooler
         self._means_to_read = _means_to_read(self._arguments)
-        stated = self._arguments.get("server_settings") or {}
+        stated = _stated(self._arguments.get("server_settings") or {})
         self._timeouts = {
             setting: seconds
             for word, setting in SERVER_TIMEOUTS.items()
@@ -80,6 +81,16 @@ class Connector:
             return await self.connect(is_limited=is_limited)
         except Exception as error:
             raise told(error)  # noqa: B904 - its own cause stays
+
+
+#: What sets something in the options of the command line: "-c name=value", "-cname=value" or "--name=value".
+_IN_OPTIONS = re.compile(r"(?:(?<!\S)-c\s*|(?<!\S)--)([\w.-]+)=")
+
+
+def _stated(settings: Mapping[str, str]) -> set[str]:
+    """Return the names of what *settings* sets; the server lets one of its own prevail over one in the options."""
+    in_options = _IN_OPTIONS.findall(settings.get("options", ""))
+    return {name.lower().replace("-", "_") for name in (*settings, *in_options)}
 
 
 def _without_secrets(error: BaseException) -> BaseException | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import date
+from typing import TYPE_CHECKING
 
-from finance.models import Ledger
 from finance.pagination import PAGE_SIZE, Page
-from finance.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from finance.models import Ledger
+    from finance.unit_of_work import UnitOfWork
 
 
 class Ledgers:

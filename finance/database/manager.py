@@ -7,14 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from finance.connection import BATCH, Connection, Observer, PooledConnection, Record, Verbs, lock_number, rows_of, typed
 from finance.database.connector import Connector
-from finance.database.engine import make_engine, make_engine_outside
 from finance.database.health import Health, examine
 from finance.database.ledgers import Ledgers
 from finance.database.listening import Listening
@@ -33,11 +31,18 @@ from finance.errors import (
 )
 from finance.integrity import DRIVER_ERRORS, is_outdated, translate, translated
 from finance.migrations import Migrations
-from finance.models import Ledger
-from finance.reports import Verification
-from finance.repositories import KnownCurrencies
 from finance.settings import resolve, split_options
-from finance.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from finance.models import Ledger
+    from finance.reports import Verification
+    from finance.repositories import KnownCurrencies
+    from finance.unit_of_work import UnitOfWork
+
+# Models, repositories and SQLAlchemy's dialect are imported with the first unit of work: they take as long as all the
+# rest, and whoever has raw SQL only never needs them.
 
 _T = TypeVar("_T")
 
@@ -72,7 +77,7 @@ class DatabaseManager(Verbs):
         self._observer = Observer(self._options.on_event, self._options.slow_threshold)
         self._embedded: EmbeddedLease | None = None
         self._was_connected = False
-        self._currencies = KnownCurrencies()
+        self._currencies: KnownCurrencies | None = None
         self._changing = asyncio.Lock()
         self._migrations = Migrations(self, self._outside, self._options.schema)
 
@@ -139,7 +144,6 @@ class DatabaseManager(Verbs):
             await pool.warm()
             stack.pop_all()
         self._pool, self._connector, self._embedded = pool, connector, embedded
-        self._engine = make_engine(pool, self._observer)
         self._was_connected = True
 
     async def _close(self, timeout: float) -> None:
@@ -148,7 +152,7 @@ class DatabaseManager(Verbs):
         pool, self._pool = self._pool, None
         embedded, self._embedded = self._embedded, None
         self._engine = self._connector = None
-        self._currencies = KnownCurrencies()  # the next connection may lead elsewhere
+        self._currencies = None  # the next connection may lead elsewhere
         self._migrations.forget()
         try:
             if pool is not None:
@@ -179,6 +183,8 @@ class DatabaseManager(Verbs):
 
     @contextlib.asynccontextmanager
     async def _outside(self) -> AsyncIterator[AsyncConnection]:
+        from finance.database.engine import make_engine_outside  # noqa: PLC0415 - see above
+
         engine = make_engine_outside(self._direct("migrating"))
         connection = await engine.connect().start()
         try:
@@ -325,7 +331,12 @@ class DatabaseManager(Verbs):
     async def _unit_of_work(
         self, ledger: Ledger | int | str | None, base_currency: str | None, wanted: TransactionOptions
     ) -> AsyncIterator[UnitOfWork]:
+        from finance.repositories import KnownCurrencies  # noqa: PLC0415 - see above
+        from finance.unit_of_work import UnitOfWork  # noqa: PLC0415
+
         pool = self._connected
+        if self._currencies is None:
+            self._currencies = KnownCurrencies()
         uow: UnitOfWork | None = None
         async with deadline(wanted.timeout, lambda: uow.outcome if uow else None):
             await self._migrations.require_head()
@@ -463,8 +474,11 @@ class DatabaseManager(Verbs):
     @property
     def engine(self) -> AsyncEngine:
         """SQLAlchemy's engine over the same pool, for what has no verb here."""
+        pool = self._connected
         if self._engine is None:
-            raise NotConnectedError(disconnected=self._was_connected)
+            from finance.database.engine import make_engine  # noqa: PLC0415 - see above
+
+            self._engine = make_engine(pool, self._observer)
         return self._engine
 
     async def verify(self, ledger: Ledger | int | str) -> Verification:

@@ -118,7 +118,7 @@ class Pool:
         self._counts.acquire_seconds += waited
         self._observer.acquired(waited)
         holding.since += waited
-        driver.may_have_committed = False
+        driver.may_have_committed = driver.was_undone = False
         self._lent[driver] = holding
         if self._options.setup is not None:
             await self._set_up(driver)
@@ -385,7 +385,8 @@ class Pool:
         """Once a second: warn of leaks, close what has rested for too long, and keep `min_size` open."""
         self._warn_of_leaks()
         self._close_resting()
-        missing = self._options.min_size - len(self._open) - self._connecting
+        room = self._options.max_size - len(self._open) - self._connecting
+        missing = min(room, self._options.min_size - self._staying() - self._connecting)
         if self._failures:  # one attempt finds out whether a fault has passed
             missing = min(missing, 1) if _is_passing(self._last_failure) and self._connecting == 0 else 0
         if missing > 0:
@@ -402,10 +403,13 @@ class Pool:
                 calls = "".join(f"\n  {call}" for call in holding.calls())
                 _logger.warning("a connection may have leaked: in use by %s%s", holding, calls)
 
+    def _staying(self) -> int:
+        return sum(not driver.is_retired for driver in self._open)
+
     def _close_resting(self) -> None:
         limit = self._options.max_inactive_connection_lifetime or math.inf
         now = time.monotonic()
-        spare = sum(not driver.is_retired for driver in self._open) - self._options.min_size
+        spare = self._staying() - self._options.min_size
         for driver in tuple(self._idle):
             if driver.expires_at <= now or (spare > 0 and now - driver.rests_since >= limit):
                 self._idle.remove(driver)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from finance.embedded import EmbeddedServer
 from finance.settings import ConnectionSource
+
+if TYPE_CHECKING:
+    from finance.embedded import EmbeddedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class EmbeddedLease:
         Raises:
             EmbeddedServerError: It cannot run here.
         """
+        from finance.embedded import EmbeddedServer  # noqa: PLC0415 - few need it
+
         server = EmbeddedServer(source.data_dir)
         await server.start()
         return cls(server, replace(source, dsn=server.dsn(), address=f"embedded server in {server.data_dir}"))

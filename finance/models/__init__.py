@@ -21,13 +21,9 @@ from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
 from finance.models.statement import Statement, StatementLine
 
-#: The revision of the schema that these models describe.
-REVISION = "0001"
-
 guards.attach(Base.metadata)
 
 __all__ = [
-    "REVISION",
     "Account",
     "AccountType",
     "Base",
