@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pgbouncer check bench chaos format lock wheel clean
@@ -16,10 +17,10 @@ demo: $(INSTALLED)  ## Run the main job on the embedded PostgreSQL: migrate, imp
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py
 
 test: $(INSTALLED)  ## Run the tests on real PostgreSQL: the wheel's 18 and 16, and Debian's 15 where it is.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-pgbouncer: $(INSTALLED)  ## Run the tests through Debian's PgBouncer in transaction mode.
-	FINANCE_TEST_PGBOUNCER=1 $(BIN)/python -m pytest $(ARGS)
+	FINANCE_TEST_PGBOUNCER=1 $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: $(INSTALLED)  ## Check format, lint, types, import floors and the examples of the documentation.
 	$(BIN)/ruff format --check .

@@ -24,7 +24,9 @@ from finance.unit_of_work import UnitOfWork
 from tests.network import Wire, wire_to
 from tests.pooler import PROGRAM, past_pooler, pooler_to
 
-TEMPLATE = "finance_template"
+#: What the names of databases and roles end with, where several processes share the server of the environment.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+TEMPLATE = f"finance_template{WORKER}"
 
 #: Have all tests that can go through PgBouncer in transaction mode; those marked `direct` are skipped.
 THROUGH_PGBOUNCER = bool(os.environ.get("FINANCE_TEST_PGBOUNCER"))

@@ -18,7 +18,7 @@ from finance.embedded.owner import Owner
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 
 #: Every role that a test logs in as: PgBouncer knows its users by a file.
-USERS = ("finance", "finance_test_owner", "narrow")
+USERS = ("finance", f"finance_test_owner{os.environ.get('PYTEST_XDIST_WORKER', '')}", "narrow")
 _PORT = 6432
 
 #: The folder of each PgBouncer that runs, and the query of the server's own URL.

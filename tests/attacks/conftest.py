@@ -11,10 +11,10 @@ import pytest_asyncio
 
 from finance import DatabaseManager
 from tests.attacks.victim import Victim, make_victim
-from tests.conftest import Server
+from tests.conftest import WORKER, Server
 
-OWNER = "finance_test_owner"
-_TEMPLATE = "finance_owned_template"
+OWNER = f"finance_test_owner{WORKER}"
+_TEMPLATE = f"finance_owned_template{WORKER}"
 _LOGIN = {"user": OWNER, "password": OWNER}
 
 

@@ -18,6 +18,7 @@ from finance.errors import (
     SealedError,
     StaleVersionError,
 )
+from tests.attacks.conftest import OWNER
 from tests.attacks.victim import Victim, assert_refused
 
 _NEW = (
@@ -273,4 +274,4 @@ async def test_the_orm_reads_what_the_database_filled_in(victim: Victim) -> None
         stored = await uow.session.scalar(select(JournalEntry).where(JournalEntry.id == victim.entry))
 
     assert stored is not None
-    assert (stored.recorded_by, stored.kind) == ("finance_test_owner", "normal")
+    assert (stored.recorded_by, stored.kind) == (OWNER, "normal")

@@ -14,6 +14,7 @@ from finance.errors import (
     BalanceLimitError,
     CurrencyError,
     InvalidError,
+    ParameterError,
     PeriodClosedError,
     SealedError,
 )
@@ -121,9 +122,14 @@ async def test_a_posting_that_does_not_belong_is_refused(steady: Victim, name: s
     await assert_refused(steady, *REFUSED[name])
 
 
-async def test_the_driver_turns_an_enormous_amount_into_zero_and_it_is_refused(steady: Victim) -> None:
-    """Asyncpg sends Decimal("1E+131072") as 0 without an error; no posting is 0."""
-    with pytest.raises(AmountError):
+@pytest.mark.parametrize("is_watched", [True, False])
+async def test_an_enormous_amount_that_the_driver_turns_into_zero_is_refused(
+    steady: Victim, monkeypatch: pytest.MonkeyPatch, *, is_watched: bool
+) -> None:
+    """Asyncpg would send Decimal("1E+131072") as 0. Our connection refuses it, and without that eye the books do."""
+    if not is_watched:
+        monkeypatch.setattr("finance.connection.driver.may_change", lambda _: False)
+    with pytest.raises(ParameterError if is_watched else AmountError):
         async with steady.driver() as driver:
             await driver.execute(steady.sql(HEAD))
             await driver.execute(
