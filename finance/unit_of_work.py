@@ -144,6 +144,7 @@ class UnitOfWork:
         self._is_abandoned = True
         self._after_commit.clear()
         scope.connection.close()
+        scope.connection.note(Outcome.NOT_APPLIED)
         await undo(self._driver, self._transaction.rollback)
 
     @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Sequence
@@ -20,6 +21,7 @@ from finance.errors import (
     AlreadyExistsError,
     DatabaseError,
     InvalidError,
+    LockLostError,
     LockTimeoutError,
     ParameterError,
     TransactionAbortedError,
@@ -160,8 +162,8 @@ async def test_a_value_that_would_change_is_refused_on_every_way(verbs: Verbs, c
         verbs.fetch(f"SELECT $1::{KINDS[column]}[]", [None, value]),
         verbs.executemany(insert, [(value,)]),
         anext(verbs.stream(f"SELECT $1::{KINDS[column]}", value)),
-        verbs.copy_in("things", [(value,)], columns=[column]),
         verbs.copy_out(f"SELECT $1::{KINDS[column]}", value, to=BytesIO()),
+        verbs.copy_in("things", [(value,)], columns=[column]),  # last: COPY has begun, and aborts its transaction
     )
     for way in ways:
         with pytest.raises(ParameterError, match=r"^parameter \$1: ") as caught:
@@ -224,3 +226,20 @@ async def test_a_lock_without_a_proper_key_is_refused(db: DatabaseManager, key: 
     with pytest.raises(InvalidError, match="64 bits"):
         async with db.advisory_lock(key):
             pytest.fail("there is no such lock")
+
+
+@pytest.mark.direct("the session is PgBouncer's")
+async def test_a_lock_of_the_session_that_was_lost_is_told(db: DatabaseManager) -> None:
+    """Somebody else may have had it: the block must not end as if nothing had been."""
+    with pytest.raises(LockLostError):
+        async with db.advisory_lock("long work", session=True):
+            await db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+            await asyncio.sleep(0.1)
+
+
+async def test_an_error_names_what_stands_in_the_statement_and_no_value(db: DatabaseManager) -> None:
+    """A value that is cast to a name turns up in the server's own words."""
+    with pytest.raises(DatabaseError, match='relation "no_such_table" does not exist'):
+        await db.fetch("SELECT * FROM no_such_table")
+    with pytest.raises(DatabaseError, match=r'relation "\?" does not exist'):
+        await db.fetch("SELECT $1::text::regclass", "secret")

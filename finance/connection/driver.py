@@ -44,6 +44,7 @@ class PooledConnection(Driver):
 
     # The driver's own, which its stubs keep to themselves.
     _config: Any
+    _loop: asyncio.AbstractEventLoop
     _protocol: Any
     _top_xact: Any
     _listeners: dict[str, Any]
@@ -190,6 +191,13 @@ class PooledConnection(Driver):
             raise
         self._tell(query, started)
         return result
+
+    def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
+        """Ask the server to cancel what is running, unless that is a COMMIT: then leave, and it goes on."""
+        if self.is_committing:
+            self._loop.call_soon(self.terminate)
+        else:
+            super()._cancel_current_command(waiter, cancel_waiter)  # type: ignore[misc]  # the driver's own
 
     async def check(self, query: str, args: tuple[Any, ...]) -> None:
         """Check values that are bound past `fetch()` and its like, as those of a cursor are.

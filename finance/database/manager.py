@@ -24,6 +24,7 @@ from finance.database.transactions import Isolation, TransactionOptions, deadlin
 from finance.errors import (
     ConfigurationError,
     FinanceError,
+    LockLostError,
     LockTimeoutError,
     NotConnectedError,
     Outcome,
@@ -401,6 +402,7 @@ class DatabaseManager(Verbs):
 
         Raises:
             LockTimeoutError: Somebody else has it.
+            LockLostError: The lock of a session was lost before the block ended.
             ConfigurationError: *session* does not work through PgBouncer, and there is no `direct_dsn`.
         """
         if not session:
@@ -420,6 +422,8 @@ class DatabaseManager(Verbs):
             if is_got is False:
                 raise LockTimeoutError
             yield None
+            if driver.is_closed():
+                raise LockLostError
         finally:
             await asyncio.shield(asyncio.ensure_future(driver.close()))
 

@@ -42,6 +42,7 @@
     |   |-- DeadlineError               the time for the whole work passed
     |   |-- ConnectionLostError         the connection broke before COMMIT was sent
     |   `-- ReadOnlyServerError         SQLSTATE 25006 from a server that was demoted
+    |-- LockLostError                   a lock of the session ended before its block
     |-- OutcomeUnknownError             COMMIT was sent, and its answer never came
     |-- TransactionAbortedError         COMMIT was answered with ROLLBACK
     |-- AfterCommitError                committed, but a callback after it failed
@@ -90,6 +91,7 @@ from finance.errors.server import (
     DatabaseError,
     DeadlineError,
     DeadlockError,
+    LockLostError,
     LockTimeoutError,
     OutcomeUnknownError,
     PoolOverloadedError,
@@ -150,6 +152,7 @@ __all__ = [
     "ForkedError",
     "InvalidError",
     "LedgerNotFoundError",
+    "LockLostError",
     "LockTimeoutError",
     "MigrationLockError",
     "NotConfiguredError",

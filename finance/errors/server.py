@@ -128,6 +128,18 @@ class ConnectionLostError(UnavailableError):
         super().__init__("the connection to the server was lost; nothing was committed")
 
 
+class LockLostError(FinanceError):
+    """The connection that held a lock of the session was lost during the block: somebody else may have had the lock.
+
+    What the block did on other connections is as it is.
+    """
+
+    outcome: Outcome = Outcome.UNKNOWN
+
+    def __init__(self) -> None:
+        super().__init__("the connection that held the lock was lost; somebody else may have had it meanwhile")
+
+
 class ReadOnlyServerError(UnavailableError):
     """The server takes no writes, as a standby or an old primary does (SQLSTATE 25006).
 

@@ -163,13 +163,16 @@ _BY_SQLSTATE: Mapping[str, Callable[[], FinanceError]] = {
     "57014": QueryTimeoutError,
 }
 
-# What the server says of these classes names parts of the statement and the schema, never a value.
+# What the server says of these classes names parts of the statement and the schema, and a value only where that is
+# cast to a name ('...'::regclass): a name that does not stand in the statement is left out.
+_NAME = re.compile(r'"([^"]*)"')
 _CLASSES_WITHOUT_VALUES = ("0A", "25", "2B", "3B", "3D", "3F", "42", "53", "54", "55")
 
 
 def _reason(error: asyncpg.PostgresError) -> str:
     if (error.sqlstate or "").startswith(_CLASSES_WITHOUT_VALUES):
-        return str(error.message)
+        query = getattr(error, "query", None)
+        return _NAME.sub(lambda name: name[0] if query is None or name[1] in query else '"?"', str(error.message))
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__.removesuffix("Error")).lower()
     constraint = getattr(error, "constraint_name", None)
     return f"the server refused the statement: {name}" + (f" of {constraint}" if constraint else "")

@@ -211,7 +211,7 @@ async def test_verification_names_a_rule_that_its_owner_took_away(own_victim: Vi
 
 async def test_a_foreign_key_that_a_superuser_switched_off_is_named(own_victim: Victim, owned_server: Server) -> None:
     """DISABLE TRIGGER ALL reaches the triggers behind foreign keys, which the owner's USER does not."""
-    connection = await asyncpg.connect(owned_server.dsn(await own_victim.fetchval("SELECT current_database()")))
+    connection = await asyncpg.connect(owned_server.direct_dsn(await own_victim.fetchval("SELECT current_database()")))
     await connection.execute("ALTER TABLE accounts DISABLE TRIGGER ALL")
     await connection.close()
 

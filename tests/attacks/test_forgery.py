@@ -80,6 +80,7 @@ async def test_a_balance_set_in_a_trigger_of_ones_own_is_recorded(victim: Victim
     assert (*await victim.balances(), await victim.adjusted()) == (-40, 45, -5)
 
 
+@pytest.mark.direct("its function is of the session")
 async def test_an_entry_posted_in_a_trigger_of_ones_own_is_applied(victim: Victim) -> None:
     """An application's own trigger may post."""
     await victim.run(_OWN_TABLE + _own_trigger(PAIR) + _FIRE)
@@ -87,6 +88,7 @@ async def test_an_entry_posted_in_a_trigger_of_ones_own_is_applied(victim: Victi
     assert await victim.balances() == (-50, 50)
 
 
+@pytest.mark.direct("its function is of the session")
 @pytest.mark.parametrize(
     ("body", "error"),
     [
@@ -110,6 +112,7 @@ async def test_a_trigger_of_ones_own_is_guarded(steady: Victim, body: str, error
     await assert_refused(steady, _OWN_TABLE + _own_trigger(body) + _FIRE, error)
 
 
+@pytest.mark.direct("its function is of the session")
 @pytest.mark.parametrize("value", ["books", "books 0", "books 2", "adjustment 0", "adjustment 2"])
 async def test_a_wrong_depth_in_a_trigger_of_ones_own_hides_nothing(victim: Victim, value: str) -> None:
     """The setting names the depth of the trigger that the guard runs in."""
