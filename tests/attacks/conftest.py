@@ -12,6 +12,7 @@ import pytest_asyncio
 from finance import DatabaseManager
 from tests.attacks.victim import Victim, make_victim
 from tests.conftest import WORKER, Server
+from tests.pooler import past_pooler
 
 OWNER = f"finance_test_owner{WORKER}"
 _TEMPLATE = f"finance_owned_template{WORKER}"
@@ -91,7 +92,7 @@ async def own_victim(owned_server: Server) -> AsyncIterator[Victim]:
 @pytest_asyncio.fixture
 async def superuser(shared_dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A superuser in the shared database, for whom no trigger fires."""
-    connection = await asyncpg.connect(shared_dsn)
+    connection = await asyncpg.connect(past_pooler(shared_dsn))
     await connection.execute("SET session_replication_role = replica")
     yield connection
     await connection.close()
