@@ -41,6 +41,15 @@ async def test_every_statement_passes_the_hook(db: DatabaseManager, seen: list[E
     assert len([event for event in seen if isinstance(event, Acquired)]) == 4
 
 
+async def test_a_verification_takes_the_time_that_it_needs(db: DatabaseManager, seen: list[Event]) -> None:
+    """A ledger of any size can be verified."""
+    ledger = await db.ledgers.create("Household", base_currency="EUR")
+    seen.clear()
+    await db.verify(ledger)
+
+    assert "SET LOCAL statement_timeout = 0;" in statements(seen)[0].sql
+
+
 async def test_a_failure_passes_the_hook_with_its_kind(db: DatabaseManager, seen: list[Event]) -> None:
     """A statement's, and that of one who waited in vain."""
     with pytest.raises(Exception, match="42703"):

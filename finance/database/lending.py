@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import CodeType, FrameType
+
+_logger = logging.getLogger("finance.pool")
 
 _DEPTH = 24
 
@@ -47,6 +51,15 @@ class Holding:
             for code, instruction in self.frames
             if not any(part in code.co_filename for part in _BETWEEN)
         ]
+
+
+def warn_of_leaks(holdings: Iterable[Holding], threshold: float) -> None:
+    """Log each connection that has been in use for *threshold* seconds, once, with the calls that took it."""
+    for holding in holdings:
+        if not holding.is_warned_of and holding.seconds >= threshold:
+            holding.is_warned_of = True
+            calls = "".join(f"\n  {call}" for call in holding.calls())
+            _logger.warning("a connection may have leaked: in use by %s%s", holding, calls)
 
 
 def _frames() -> tuple[tuple[CodeType, int], ...]:

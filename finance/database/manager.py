@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
-import asyncpg
-
-from finance.connection import BATCH, Connection, Observer, PooledConnection, Record, Verbs, lock_number, rows_of, typed
+from finance.connection import BATCH, Connection, Observer, PooledConnection, Record, Verbs
 from finance.database.connector import Connector
 from finance.database.health import Health, examine
 from finance.database.ledgers import Ledgers
 from finance.database.listening import Listening
 from finance.database.pool import Pool
 from finance.database.retrying import DEFAULT_RETRY, Retry, retrying
+from finance.database.single import run_single, session_lock, stream_single
 from finance.database.source import EmbeddedLease
 from finance.database.stats import PoolStats
 from finance.database.transactions import Isolation, TransactionOptions, deadline, engine_transaction, raw_transaction
 from finance.errors import (
     ConfigurationError,
-    FinanceError,
-    LockLostError,
     LockTimeoutError,
     NotConnectedError,
-    Outcome,
-    UsageError,
 )
-from finance.integrity import DRIVER_ERRORS, is_outdated, translate, translated
+from finance.integrity import DRIVER_ERRORS, translate
 from finance.migrations import Migrations
 from finance.settings import resolve, split_options
 
@@ -46,9 +42,6 @@ if TYPE_CHECKING:
 # rest, and whoever has raw SQL only never needs them.
 
 _T = TypeVar("_T")
-
-#: How often a single statement is run again when a change of the schema outdated it before it was executed.
-_REPEATS = 5
 
 
 class DatabaseManager(Verbs):
@@ -196,37 +189,15 @@ class DatabaseManager(Verbs):
     # --- one statement -----------------------------------------------------------------------------
 
     async def _run(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
-        pool = self._connected
-        driver = await pool.take()
-        try:
-            result = await _repeated(call, driver)
-            left_open = driver.is_in_transaction() if not driver.is_closed() else False
-        except DRIVER_ERRORS as error:
-            raise _of_single_statement(error, driver) from error
-        finally:
-            pool.give_back(driver)
-        if left_open:
-            raise UsageError("a BEGIN outside a transaction block was rolled back; use `async with db.transaction()`")
-        return result
+        return await run_single(self._connected, call)
 
-    async def stream(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[Record]:
+    def stream(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[Record]:
         """Iterate over the rows of *query* with `async for`, *batch* rows of them in memory at a time.
 
         The rows are those of one instant. A connection is in use until the iteration ends; leave it early with
         `contextlib.aclosing()`.
         """
-        pool = self._connected
-        driver = await pool.take()
-        try:
-            await driver.execute("BEGIN")
-            async for row in rows_of(driver, query, args, batch):
-                yield row
-            with translated(committing=True):  # what has rows may write, too
-                await driver.execute("COMMIT")
-        except DRIVER_ERRORS as error:
-            raise typed(error, driver) from error
-        finally:
-            pool.give_back(driver)
+        return stream_single(self._connected, query, args, batch)
 
     async def ping(self, timeout: float = 5.0) -> None:
         """Ask the server for a sign of life.
@@ -405,27 +376,14 @@ class DatabaseManager(Verbs):
             LockLostError: The lock of a session was lost before the block ended.
             ConfigurationError: *session* does not work through PgBouncer, and there is no `direct_dsn`.
         """
-        if not session:
-            async with self.transaction() as connection:
-                if not await connection.advisory_lock(key, wait=wait):
-                    raise LockTimeoutError
-                yield connection
+        if session:
+            async with session_lock(self._direct("a lock of the session"), key, wait=wait):
+                yield None
             return
-        number = lock_number(key)
-        driver = await self._direct("a lock of the session").connect_apart()
-        function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
-        try:
-            try:
-                is_got = await driver.fetchval(f"SELECT {function}($1)", number)
-            except DRIVER_ERRORS as error:
-                raise translate(error) from error
-            if is_got is False:
+        async with self.transaction() as connection:
+            if not await connection.advisory_lock(key, wait=wait):
                 raise LockTimeoutError
-            yield None
-            if driver.is_closed():
-                raise LockLostError
-        finally:
-            await asyncio.shield(asyncio.ensure_future(driver.close()))
+            yield connection
 
     def listen(self, *channels: str, patience: float | None = None) -> Listening:
         """Listen on *channels*: `async with db.listen("a") as notifications: async for each in notifications: ...`.
@@ -492,29 +450,12 @@ class DatabaseManager(Verbs):
             LedgerNotFoundError: There is no such ledger.
 
         Database:
-            A read-only transaction that reads the whole ledger; no locks.
+            A read-only transaction that reads the whole ledger, however long that takes; no locks.
         """
-        async with self.unit_of_work(ledger, isolation="repeatable_read", read_only=True) as uow:
+        opened = self.unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
+        async with opened as uow:
             return await uow.reports.verify()
 
 
 #: What an argument says of the pooler, and not of the server behind it.
 _OF_THE_POOLER = frozenset({"host", "port", "pgbouncer", "service", "servicefile"})
-
-
-async def _repeated(call: Callable[[PooledConnection], Awaitable[_T]], driver: PooledConnection) -> _T:
-    """Make *call*, and again when a change of the schema outdated its statement, which was not executed then."""
-    for _ in range(_REPEATS):
-        try:
-            return await call(driver)
-        except asyncpg.PostgresError as error:
-            if not is_outdated(error):
-                raise
-            await driver.forget_schema()
-    return await call(driver)
-
-
-def _of_single_statement(error: BaseException, driver: PooledConnection) -> FinanceError:
-    """Return the typed error for a statement that commits by itself: it may be stored when its connection fails."""
-    found = translate(error, committing=True)
-    return found if found.outcome is Outcome.UNKNOWN else typed(error, driver)

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
-import logging
 import math
 import os
 import random
 import time
 import weakref
-from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from finance.connection import PATIENCE, Observer, PooledConnection
 from finance.database.connector import Connector, call_hook, told
-from finance.database.lending import Holding
+from finance.database.lending import Holding, warn_of_leaks
 from finance.database.stats import Counts, PoolStats
+from finance.database.waiting import Waiting
 from finance.errors import (
     FinanceError,
     ForkedError,
@@ -34,8 +32,6 @@ from finance.errors import (
 )
 from finance.integrity import DRIVER_ERRORS
 from finance.settings import Options
-
-_logger = logging.getLogger("finance.pool")
 
 #: Seconds that a connection after a rest has to give a sign of life.
 PING_TIMEOUT = 1.0
@@ -61,7 +57,7 @@ class Pool:
         self._open: set[PooledConnection] = set()
         self._idle: list[PooledConnection] = []
         self._lent: dict[PooledConnection, Holding] = {}
-        self._waiting: deque[asyncio.Future[PooledConnection]] = deque()
+        self._waiting = Waiting(self._supply)
         self._connecting = 0
         self._failures = 0
         self._last_failure: BaseException | None = None
@@ -182,31 +178,20 @@ class Pool:
     async def _wait(self, holding: Holding) -> PooledConnection:
         if self._options.max_waiting is not None and len(self._waiting) >= self._options.max_waiting:
             raise PoolOverloadedError(len(self._waiting))
-        waiter: asyncio.Future[PooledConnection] = self._loop.create_future()
-        self._waiting.append(waiter)
+        caller = self._waiting.join()
         self._grow()
         limit = asyncio.timeout(self._options.acquire_timeout)
         try:
             async with limit:
-                return await waiter
+                return await caller
         except BaseException as raised:
-            self._leave_queue(waiter)
+            self._waiting.leave(caller)
             is_late = isinstance(raised, TimeoutError) and limit.expired()  # and not the user's own hook's
             error = self._timed_out() if is_late else raised
             self._observer.acquired(holding.seconds, error)
             if error is raised:
                 raise
             raise error from self._last_failure
-
-    def _leave_queue(self, waiter: asyncio.Future[PooledConnection]) -> None:
-        """Hand on what a caller was handed in the very moment in which it gave up."""
-        if waiter.done() and not waiter.cancelled():
-            if waiter.exception() is None:
-                self._supply(waiter.result())
-            return
-        waiter.cancel()
-        with contextlib.suppress(ValueError):  # whoever supplied others may have passed over it
-            self._waiting.remove(waiter)
 
     def _timed_out(self) -> PoolTimeoutError:
         self._counts.timeouts += 1
@@ -250,13 +235,9 @@ class Pool:
         if driver.is_closed():
             self._drop(driver)
             return
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(driver)
-                return
-        driver.rests_since = time.monotonic()
-        self._idle.append(driver)
+        if not self._waiting.serve(driver):
+            driver.rests_since = time.monotonic()
+            self._idle.append(driver)
 
     def _grow(self) -> None:
         """Begin to make a connection for each caller that waits, as far as `max_size` allows.
@@ -305,16 +286,10 @@ class Pool:
         self._last_failure = failure
         may_come = self._open or self._connecting
         if not may_come or not _is_passing(failure):  # trying a wrong password again would lock its user out
-            self._refuse_waiting(failure)
+            self._waiting.refuse(failure)
         elif self._waiting:
             longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2 ** min(self._failures, _DOUBLINGS))
             self._loop.call_later(random.uniform(0, longest), self._grow)  # noqa: S311 - no secret depends on it
-
-    def _refuse_waiting(self, failure: BaseException) -> None:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(_own(failure))
 
     # --- what the pool does by itself --------------------------------------------------------------
 
@@ -383,7 +358,7 @@ class Pool:
 
     def _keep_house(self) -> None:
         """Once a second: warn of leaks, close what has rested for too long, and keep `min_size` open."""
-        self._warn_of_leaks()
+        warn_of_leaks(self._lent.values(), self._options.leak_threshold or math.inf)
         self._close_resting()
         room = self._options.max_size - len(self._open) - self._connecting
         missing = min(room, self._options.min_size - self._staying() - self._connecting)
@@ -395,13 +370,6 @@ class Pool:
                 self.spawn(self._make_and_supply())
         delay = min(_HOUSEKEEPING_SECONDS, (self._options.leak_threshold or math.inf) / 2)
         self._housekeeping = self._loop.call_later(delay, self._keep_house)
-
-    def _warn_of_leaks(self) -> None:
-        for holding in self._lent.values():
-            if not holding.is_warned_of and holding.seconds >= (self._options.leak_threshold or math.inf):
-                holding.is_warned_of = True
-                calls = "".join(f"\n  {call}" for call in holding.calls())
-                _logger.warning("a connection may have leaked: in use by %s%s", holding, calls)
 
     def _staying(self) -> int:
         return sum(not driver.is_retired for driver in self._open)
@@ -428,7 +396,7 @@ class Pool:
         try:
             await self._drain(timeout)
             self._is_over = True
-            self._refuse_waiting(NotConnectedError(disconnected=True))
+            self._waiting.refuse(NotConnectedError(disconnected=True))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await self._close_all()
@@ -490,15 +458,6 @@ class Pool:
 
 def _is_passing(failure: BaseException | None) -> bool:
     return isinstance(failure, FinanceError) and failure.retryable
-
-
-def _own(failure: BaseException) -> BaseException:
-    """Return *failure* for one of several callers: each raises its own, with a traceback of its own."""
-    if not isinstance(failure, FinanceError):
-        return failure
-    own = copy.copy(failure)
-    own.__cause__ = failure.__cause__
-    return own
 
 
 _POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
