@@ -836,3 +836,29 @@ async def test_an_abandoned_unit_of_work_is_not_applied(db: DatabaseManager) -> 
     async with db.unit_of_work() as uow:
         await uow.rollback()
         assert uow.outcome is Outcome.NOT_APPLIED
+
+
+async def test_no_pause_goes_on_past_the_deadline(db: DatabaseManager) -> None:
+    """Where the next attempt would come too late, the fault is told now."""
+
+    async def fail(_: UnitOfWork) -> None:
+        raise DeadlockError
+
+    started = time.monotonic()
+    with pytest.raises((DeadlockError, DeadlineError)):
+        await db.run(fail, retry=Retry(attempts=100, deadline=0.3, pause=20, longest_pause=20))
+
+    assert time.monotonic() - started < 2
+
+
+async def test_a_type_that_was_made_anew_is_not_noticed_by_a_single_statement(db: DatabaseManager) -> None:
+    """On no connection that had prepared it; in a transaction the whole of it is to be run again."""
+    make = "CREATE TYPE mood AS ENUM ('calm'); CREATE TABLE feelings (mood mood)"
+    await db.execute(make)
+    insert = "INSERT INTO feelings VALUES ($1)"
+    await asyncio.gather(*(db.execute(insert, "calm") for _ in range(4)))
+    await db.execute(f"DROP TABLE feelings; DROP TYPE mood; {make}")
+
+    await asyncio.gather(*(db.execute(insert, "calm") for _ in range(4)))
+
+    assert await db.fetchval("SELECT count(*) FROM feelings") == 4

@@ -32,14 +32,12 @@ async def settle(driver: PooledConnection, commit: Coroutine[Any, Any, Any], tel
     task.add_done_callback(lambda done: tell(_outcome(done)))
     driver.ending = task
     try:
-        await asyncio.wait((task,), timeout=driver.time_limit)
+        await asyncio.wait((task,))  # the driver bounds it, and drops the connection at its limit
     except asyncio.CancelledError:
         await _outwait(task)
         if task.done():
             tell(_outcome(task))  # now: the callback may have its turn only after the caller's
         raise
-    if not task.done():
-        driver.terminate()  # without a cancel request
     with translated(committing=True):
         await task
 
