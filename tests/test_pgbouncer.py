@@ -59,6 +59,26 @@ async def test_the_limits_travel_with_each_transaction(common_dsn: str) -> None:
     assert shown == ["3s", "2s", "30s"]
 
 
+async def test_nothing_is_sent_between_two_users(common_dsn: str) -> None:
+    """What is committed leaves nothing behind, and no ROLLBACK follows it."""
+    async with (
+        DatabaseManager(common_dsn, pgbouncer=True, max_size=1) as db,
+        DatabaseManager(common_dsn, max_size=1) as watcher,
+    ):
+        backend = await pid_of_only(db)
+        async with db.transaction() as conn:
+            await conn.fetchval("SELECT 1")
+        await asyncio.sleep(0.05)
+
+        assert await watcher.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", backend) == "COMMIT;"
+
+
+async def pid_of_only(db: DatabaseManager) -> int:
+    """Ask for the process behind a manager of one connection."""
+    backend: int = await db.fetchval("SELECT pg_backend_pid()")
+    return backend
+
+
 @pytest_asyncio.fixture
 async def pooled(server: Server, dsn: str, reachable_tmp: Path) -> AsyncIterator[DatabaseManager]:
     """A manager behind PgBouncer, with more connections than there are behind it."""

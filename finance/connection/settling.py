@@ -36,8 +36,10 @@ async def settle(driver: PooledConnection, commit: Coroutine[Any, Any, Any], tel
     except asyncio.CancelledError:
         await _outwait(task)
         if task.done():
+            driver.ending = None
             tell(_outcome(task))  # now: the callback may have its turn only after the caller's
         raise
+    driver.ending = None
     with translated(committing=True):
         await task
 
