@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from finance import DatabaseManager, Gap, Listening, Notification
-from finance.errors import ClosedError, InvalidError, UnavailableError
+from finance.errors import ClosedError, InvalidError, NotConnectedError, UnavailableError
 from tests.network import Wire
 
 pytestmark = pytest.mark.direct("LISTEN needs a session")
@@ -117,3 +117,16 @@ async def test_a_channel_has_a_name(db: DatabaseManager, channels: tuple[str, ..
     """PostgreSQL would cut a long one off."""
     with pytest.raises(InvalidError):
         db.listen(*channels)
+
+
+async def test_who_listens_is_told_of_a_disconnect(common_dsn: str) -> None:
+    """It does not wait for ever."""
+    db = DatabaseManager(common_dsn)
+    await db.connect()
+    async with db.listen("a") as heard:
+        waiting = asyncio.create_task(following(heard))
+        await asyncio.sleep(0.05)
+        await db.disconnect()
+
+        with pytest.raises(NotConnectedError):
+            await waiting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from io import BytesIO
 
 import pytest
 
@@ -180,3 +181,17 @@ async def test_health_of_a_server_that_is_gone_is_a_finding(server: Server) -> N
     assert not health.is_ready
     assert health.reason
     assert ServerUnreachableError.retryable
+
+
+async def test_copy_and_the_rows_of_a_stream_pass_the_hook(db: DatabaseManager, seen: list[Event]) -> None:
+    """With the time that they took."""
+    await db.execute("CREATE TABLE things (n bigint)")
+    seen.clear()
+    await db.copy_in("things", [(1,), (2,)])
+    await db.copy_out("SELECT * FROM things", to=BytesIO())
+    assert len([row async for row in db.stream("SELECT n, pg_sleep(0.05) FROM things")]) == 2
+
+    told = statements(seen)
+    assert [event.sql.split()[0] for event in told if event.sql.startswith("COPY")] == ["COPY", "COPY"]
+    (streamed,) = [event for event in told if "pg_sleep" in event.sql]
+    assert streamed.seconds >= 0.1

@@ -243,3 +243,66 @@ async def test_an_error_names_what_stands_in_the_statement_and_no_value(db: Data
         await db.fetch("SELECT * FROM no_such_table")
     with pytest.raises(DatabaseError, match=r'relation "\?" does not exist'):
         await db.fetch("SELECT $1::text::regclass", "secret")
+
+
+# --- what is the caller's own ------------------------------------------------------------------------------
+
+
+def rows_that_fail(error: Exception) -> Any:
+    """One row, and then the caller's own trouble."""
+    yield (1,)
+    raise error
+
+
+OWN = [FileNotFoundError, TimeoutError, ConnectionResetError]
+
+
+@pytest.mark.parametrize("kind", OWN)
+async def test_what_the_callers_own_rows_raise_is_theirs(verbs: Verbs, kind: type[OSError]) -> None:
+    """It is not the network that failed, and nobody is told of a COMMIT."""
+    with pytest.raises(kind, match="mine"):
+        await verbs.copy_in("things", rows_that_fail(kind("mine")), columns=["n"])
+
+
+@pytest.mark.parametrize("kind", OWN)
+async def test_what_the_callers_own_function_raises_is_theirs(db: DatabaseManager, kind: type[OSError]) -> None:
+    """The connection ends with the COPY, and the pool makes another one."""
+
+    async def refuse(_: bytes) -> None:
+        raise kind("mine")
+
+    with pytest.raises(kind, match="mine"):
+        await db.copy_out("SELECT 1", to=refuse)
+    with pytest.raises(kind, match="mine"):
+        async with db.transaction() as conn:
+            await conn.copy_out("SELECT 1", to=refuse)
+
+    assert await db.fetchval("SELECT 1") == 1
+
+
+async def test_rows_of_executemany_that_fail_are_the_callers_own(verbs: Verbs) -> None:
+    """As those of COPY."""
+    with pytest.raises(FileNotFoundError, match="mine"):
+        await verbs.executemany("INSERT INTO things (n) VALUES ($1)", rows_that_fail(FileNotFoundError("mine")))
+
+
+async def test_a_folder_that_is_not_there_is_told_before_anything_is_sent(verbs: Verbs, tmp_path: Path) -> None:
+    """The transaction goes on."""
+    with pytest.raises(FileNotFoundError):
+        await verbs.copy_out("SELECT 1", to=tmp_path / "no" / "out.csv")
+
+    assert await verbs.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [([(1, 2)], "a row has 2 values, and there are 1 columns"), ([("x",)], "does not fit")]
+)
+async def test_a_row_that_does_not_fit_is_refused(db: DatabaseManager, rows: Any, message: str) -> None:
+    """A value too many would be dropped without a word."""
+    await db.execute("CREATE TABLE things (n bigint)")
+    with pytest.raises(InvalidError, match=message):
+        await db.copy_in("things", rows)
+    with pytest.raises(InvalidError, match="not one string"):
+        await db.copy_in("things", [(1,)], columns="n")
+
+    assert await numbers(db) == []

@@ -214,9 +214,36 @@ class PooledConnection(Driver):
             statement = await self._get_statement(query, timeout)  # type: ignore[attr-defined]
         return tuple(kind.name for kind in statement._get_parameters())  # noqa: SLF001 - get_parameters() of `prepare()`
 
+    async def _copy_out(self, copy_stmt: str, output: Any, timeout: float | None) -> Any:
+        with self._told(copy_stmt):
+            return await super()._copy_out(copy_stmt, output, timeout)  # type: ignore[misc]
+
+    async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> Any:
+        with self._told(copy_stmt):
+            return await super()._copy_in(copy_stmt, source, timeout)  # type: ignore[misc]
+
+    async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
+        """Load records with COPY, as the driver does, and tell of it."""
+        with self._told(f"COPY {table_name} FROM STDIN"):
+            return str(await super().copy_records_to_table(table_name, **options))
+
+    @contextlib.contextmanager
+    def _told(self, query: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            self._tell(query, started, error)
+            raise
+        self._tell(query, started)
+
     def _tell(self, query: str, started: float, error: BaseException | None = None) -> None:
+        self.tell(query, time.perf_counter() - started, error)
+
+    def tell(self, query: str, seconds: float, error: BaseException | None) -> None:
+        """Tell the observer that a statement has ended."""
         if self.observer is not None:
-            self.observer.statement(query, time.perf_counter() - started, error)
+            self.observer.statement(query, seconds, error)
 
     def _check_open(self) -> None:
         if self.is_closed():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
+import asyncpg
+
 from finance.connection.driver import PooledConnection, Record
+from finance.connection.own import OwnError, own_errors, shielded, shielded_later, writer
 from finance.connection.parameters import check_parameters, may_change
 from finance.errors import InvalidError
 
@@ -60,7 +65,8 @@ class Verbs:
 
     async def executemany(self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None) -> None:
         """Run *query* once for each row of values in *args*: all of them, or on an error none."""
-        await self._run(lambda driver: driver.executemany(query, args, timeout=timeout))
+        with own_errors():
+            await self._run(lambda driver: driver.executemany(query, shielded(args), timeout=timeout))
 
     async def copy_in(
         self,
@@ -84,12 +90,20 @@ class Verbs:
         async def load(driver: PooledConnection) -> str:
             kinds = await _column_types(driver, table, columns, schema)
             rows = _checked_later(records, kinds) if isinstance(records, AsyncIterable) else _checked(records, kinds)
-            tag = await driver.copy_records_to_table(
-                table, records=rows, columns=columns, schema_name=schema, timeout=timeout
-            )
+            try:
+                tag = await driver.copy_records_to_table(
+                    table, records=rows, columns=columns, schema_name=schema, timeout=timeout
+                )
+            except (TypeError, ValueError, OverflowError) as error:
+                if isinstance(error, asyncpg.InterfaceError):
+                    raise
+                raise InvalidError("a value does not fit its column; see the cause") from error
             return str(tag)
 
-        return await self._run(load)
+        if isinstance(columns, str):
+            raise InvalidError("columns is a list of names, not one string")
+        with own_errors():
+            return await self._run(load)
 
     async def copy_out(
         self,
@@ -105,7 +119,8 @@ class Verbs:
         Args:
             query: A SELECT or another statement with rows.
             args: Its values.
-            to: A path, a file that is open for writing bytes, or an async function of bytes.
+            to: A path, a file that is open for writing bytes, or an async function of bytes. What it raises passes
+                unchanged, and the connection ends: a transaction with it.
             format: "csv", "text" or "binary".
             header: Begin with the names of the columns; not in "binary".
             timeout: Seconds that it may take.
@@ -113,14 +128,24 @@ class Verbs:
         if format not in _FORMATS:
             raise InvalidError(f"format {format!r}: one of {', '.join(_FORMATS)}")
         options: dict[str, Any] = {"header": True} if header else {}
-        target = Path(to) if isinstance(to, str) else to
 
-        async def unload(driver: PooledConnection) -> str:
-            await driver.check(query, args)
-            tag = await driver.copy_from_query(query, *args, output=target, format=format, timeout=timeout, **options)
-            return str(tag)
+        with contextlib.ExitStack() as stack, own_errors():
+            if isinstance(to, str | Path):
+                to = stack.enter_context(Path(to).open("wb"))  # noqa: ASYNC230 - opening takes no time
+            write = writer(to)
 
-        return await self._run(unload)
+            async def unload(driver: PooledConnection) -> str:
+                await driver.check(query, args)
+                try:
+                    tag = await driver.copy_from_query(
+                        query, *args, output=write, format=format, timeout=timeout, **options
+                    )
+                except OwnError:
+                    driver.terminate()  # the driver would wait for the end of a COPY that has ended
+                    raise
+                return str(tag)
+
+            return await self._run(unload)
 
     def stream(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[Record]:
         """Iterate over the rows of *query* with `async for`, *batch* rows of them in memory at a time.
@@ -145,10 +170,21 @@ async def rows_of(driver: PooledConnection, query: str, args: tuple[Any, ...], b
     if batch < 1:
         raise InvalidError(f"batch {batch}: give at least 1")
     await driver.check(query, args)
-    cursor = await driver.cursor(query, *args)
-    while rows := await cursor.fetch(batch):
-        for row in rows:
-            yield row
+    seconds, error = 0.0, None
+    try:
+        started = time.perf_counter()
+        cursor = await driver.cursor(query, *args)
+        while rows := await cursor.fetch(batch):
+            seconds += time.perf_counter() - started
+            for row in rows:
+                yield row
+            started = time.perf_counter()
+        seconds += time.perf_counter() - started
+    except Exception as raised:
+        error = raised
+        raise
+    finally:
+        driver.tell(query, seconds, error)
 
 
 async def _column_types(
@@ -166,14 +202,19 @@ def quoted(name: str) -> str:
 
 
 def _checked(records: Iterable[Sequence[Any]], kinds: tuple[str, ...]) -> Iterable[Sequence[Any]]:
-    for record in records:
-        if may_change(record):
-            check_parameters(record, kinds)
+    for record in shielded(records):
+        _check(record, kinds)
         yield record
 
 
 async def _checked_later(records: AsyncIterable[Sequence[Any]], kinds: tuple[str, ...]) -> AsyncIterator[Sequence[Any]]:
-    async for record in records:
-        if may_change(record):
-            check_parameters(record, kinds)
+    async for record in shielded_later(records):
+        _check(record, kinds)
         yield record
+
+
+def _check(record: Sequence[Any], kinds: tuple[str, ...]) -> None:
+    if len(record) != len(kinds):
+        raise InvalidError(f"a row has {len(record)} values, and there are {len(kinds)} columns")
+    if may_change(record):
+        check_parameters(record, kinds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import runpy
 import sys
 import time
 from collections.abc import Iterable
@@ -11,12 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import CodeType, FrameType
 
+import sqlalchemy
+
 _logger = logging.getLogger("finance.pool")
 
 _DEPTH = 24
 
-#: Parts of a path whose frames say nothing about who took the connection.
-_BETWEEN = ("/finance/", "/sqlalchemy/", "/asyncio/", "/contextlib.py", "/greenlet/", "/runpy.py", "<")
+#: Where the frames stand that say nothing about who took the connection: ours, SQLAlchemy's, and Python's own.
+_BETWEEN = (
+    *(str(PurePath(path).parent) for path in (PurePath(__file__).parent, sqlalchemy.__file__, asyncio.__file__)),
+    contextlib.__file__,
+    runpy.__file__,
+    "<",
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +58,7 @@ class Holding:
         return [
             f"{PurePath(code.co_filename).name}:{_line(code, instruction)} in {code.co_qualname}"
             for code, instruction in self.frames
-            if not any(part in code.co_filename for part in _BETWEEN)
+            if not code.co_filename.startswith(_BETWEEN)
         ]
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from finance.connection import PooledConnection
-from finance.errors import ClosedError, InvalidError, UnavailableError
+from finance.errors import ClosedError, FinanceError, InvalidError, UnavailableError
 from finance.integrity import DRIVER_ERRORS, translate
 
 _PAUSE_SECONDS = 0.1
@@ -93,6 +93,14 @@ class Listening:
             self._arrived.put_nowait(arrived)
             raise arrived
         return arrived
+
+    def stop(self, reason: FinanceError) -> None:
+        """Tell *reason* to whoever iterates: the manager was disconnected."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        if self._driver is not None:
+            self._driver.terminate()
+        self._arrived.put_nowait(reason)
 
     async def _listen(self) -> None:
         driver = await self._connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -71,6 +72,7 @@ class DatabaseManager(Verbs):
         self._observer = Observer(self._options.on_event, self._options.slow_threshold)
         self._embedded: EmbeddedLease | None = None
         self._was_connected = False
+        self._listening: weakref.WeakSet[Listening] = weakref.WeakSet()
         self._currencies: KnownCurrencies | None = None
         self._changing = asyncio.Lock()
         self._migrations = Migrations(self, self._outside, self._options.schema)
@@ -148,6 +150,8 @@ class DatabaseManager(Verbs):
         self._engine = self._connector = None
         self._currencies = None  # the next connection may lead elsewhere
         self._migrations.forget()
+        for listening in tuple(self._listening):
+            listening.stop(NotConnectedError(disconnected=True))
         try:
             if pool is not None:
                 await pool.close(timeout)
@@ -398,7 +402,9 @@ class DatabaseManager(Verbs):
         Raises:
             ConfigurationError: The manager is behind PgBouncer, and there is no `direct_dsn`.
         """
-        return Listening(self._direct("LISTEN").connect_apart, channels, patience)
+        listening = Listening(self._direct("LISTEN").connect_apart, channels, patience)
+        self._listening.add(listening)
+        return listening
 
     # --- seeing in ---------------------------------------------------------------------------------
 

@@ -176,8 +176,12 @@ class Pool:
         return None
 
     async def _wait(self, holding: Holding) -> PooledConnection:
-        if self._options.max_waiting is not None and len(self._waiting) >= self._options.max_waiting:
-            raise PoolOverloadedError(len(self._waiting))
+        # Those for whom another connection can be made do not count.
+        waiting = len(self._waiting) - (self._options.max_size - len(self._open))
+        if self._options.max_waiting is not None and waiting >= self._options.max_waiting:
+            refusal = PoolOverloadedError(waiting)
+            self._observer.acquired(0.0, refusal)
+            raise refusal
         caller = self._waiting.join()
         self._grow()
         limit = asyncio.timeout(self._options.acquire_timeout)

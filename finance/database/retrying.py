@@ -39,12 +39,13 @@ class Retry:
     idempotent: bool = False
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise InvalidError(f"attempts {self.attempts}: give at least 1")
+        if not isinstance(self.attempts, int) or self.attempts < 1:
+            raise InvalidError(f"attempts {self.attempts!r}: give at least 1")
         for word in ("deadline", "pause", "longest_pause"):
             seconds = getattr(self, word)
-            if seconds is not None and not seconds > 0:
-                raise InvalidError(f"{word} {seconds}: give a number of seconds above 0")
+            is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0
+            if not is_number and not (word == "deadline" and seconds is None):
+                raise InvalidError(f"{word} {seconds!r}: give a number of seconds above 0")
 
     def allows(self, error: FinanceError) -> bool:
         """Tell whether the function may be run again after *error*."""

@@ -9,7 +9,7 @@ from finance.errors.base import FinanceError, Outcome
 
 
 class UnavailableError(FinanceError):
-    """The server, or the path to it, failed; nothing was stored."""
+    """The server, or the path to it, failed; nothing was stored, but see `QueryTimeoutError`."""
 
     retryable: ClassVar[bool] = True
 
@@ -87,7 +87,7 @@ class LockTimeoutError(UnavailableError):
     """A lock was not granted in time (SQLSTATE 55P03)."""
 
     def __init__(self) -> None:
-        super().__init__("a lock was not granted within lock_timeout; run the transaction again")
+        super().__init__("somebody else has the lock, and kept it for lock_timeout where it was waited for; try again")
 
 
 class SchemaChangedError(UnavailableError):
@@ -125,7 +125,10 @@ class ConnectionLostError(UnavailableError):
     """The connection broke before COMMIT was sent, so that nothing was stored."""
 
     def __init__(self) -> None:
-        super().__init__("the connection to the server was lost; nothing was committed")
+        super().__init__(
+            "the connection to the server was lost; nothing was committed (a transaction that rests for longer than"
+            " idle_in_transaction_timeout ends like this, too)"
+        )
 
 
 class LockLostError(FinanceError):

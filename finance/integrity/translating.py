@@ -110,7 +110,7 @@ def _from_client(error: BaseException, *, committing: bool) -> FinanceError:
         # It is found when the rows arrive: a statement that commits by itself has done so.
         return OutcomeUnknownError() if committing else SchemaChangedError()
     if isinstance(error, asyncpg.InterfaceError):
-        return DatabaseError(None, f"the driver refused the call: {type(error).__name__}")
+        return DatabaseError(None, f"the driver refused the call: {error}")  # a value would be a DataError
     # The driver's own time limit has no number; the network's (ETIMEDOUT) has.
     if isinstance(error, TimeoutError) and error.errno is None:
         return QueryTimeoutError(Outcome.UNKNOWN if committing else Outcome.NOT_APPLIED)

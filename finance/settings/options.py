@@ -6,6 +6,7 @@ Each is honoured or refused by name; none is swallowed.
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import os
 import ssl
@@ -257,7 +258,9 @@ _OPTIONS: Mapping[str, _Word] = {
     "leak_threshold": _SECONDS,
     "slow_threshold": _SECONDS,
     "direct_dsn": _TEXT,
-    "on_event": _Word(callable, "a function of an Event"),
+    "on_event": _Word(
+        lambda value: callable(value) and not inspect.iscoroutinefunction(value), "a function, not async, of an Event"
+    ),
     "schema": _Word(_is_schema, "a name of 1 to 63 bytes that does not start with pg_"),
     "init": _CALLABLE,
     "setup": _CALLABLE,
