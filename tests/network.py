@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from finance import DatabaseManager, EmbeddedServer
+
+
+def database_of(dsn: str) -> str:
+    """Take the name of the database out of *dsn*."""
+    return dsn.partition("?")[0].rpartition("/")[2]
 
 
 class Wire:
@@ -90,6 +98,27 @@ class _Line:
 
 def _holds(data: bytes, word: bytes | None) -> bool:
     return word is not None and word in data
+
+
+#: Nobody but the server's own user comes in without a password.
+_HBA = """
+local all finance trust
+local all all scram-sha-256
+"""
+
+
+@contextlib.asynccontextmanager
+async def wire_to_guarded(folder: Path, **passwords: str) -> AsyncIterator[Wire]:
+    """Run a server in *folder* that asks each of these roles for its password, and open a wire to it."""
+    hba = folder.with_suffix(".hba")
+    hba.write_text(_HBA)
+    hba.chmod(0o644)
+    embedded = EmbeddedServer(folder, settings={"fsync": "off", "hba_file": str(hba)})
+    async with embedded, wire_to(embedded.dsn("postgres")) as wire:
+        async with DatabaseManager(embedded.dsn("postgres")) as db:
+            for role, password in passwords.items():
+                await db.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+        yield wire
 
 
 @contextlib.asynccontextmanager

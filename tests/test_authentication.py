@@ -10,27 +10,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from finance import DatabaseManager, EmbeddedServer
+from finance import DatabaseManager
 from finance.errors import AuthenticationError
-from tests.network import Wire, wire_to
+from tests.network import Wire, wire_to_guarded
 
 PASSWORD = "hunter2 a/b?c@d%"
-HBA = """
-local all finance trust
-local all all scram-sha-256
-"""
 
 
 @pytest_asyncio.fixture(scope="session")
 async def guarded(reachable_tmp: Path) -> AsyncIterator[Wire]:
     """A server that asks the role `keeper` for a password."""
-    hba = reachable_tmp / "pg_hba.conf"
-    hba.write_text(HBA)
-    hba.chmod(0o644)
-    embedded = EmbeddedServer(reachable_tmp / "guarded", settings={"fsync": "off", "hba_file": str(hba)})
-    async with embedded, wire_to(embedded.dsn("postgres")) as wire:
-        async with DatabaseManager(embedded.dsn("postgres")) as db:
-            await db.execute(f"CREATE ROLE keeper LOGIN PASSWORD '{PASSWORD}'")
+    async with wire_to_guarded(reachable_tmp / "guarded", keeper=PASSWORD) as wire:
         yield wire
 
 

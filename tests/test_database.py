@@ -41,7 +41,7 @@ from finance.errors import (
 )
 from tests.conftest import Server
 from tests.factories import open_books
-from tests.network import Wire
+from tests.network import Wire, database_of
 
 SECRET = "hunter2"
 
@@ -603,11 +603,6 @@ async def test_a_begin_that_was_cancelled_too_late_does_not_reach_the_next_user(
 # --- where connections come from -----------------------------------------------------------------------
 
 
-def database(dsn: str) -> str:
-    """Take the name of the database out of *dsn*."""
-    return dsn.partition("?")[0].rpartition("/")[2]
-
-
 FORMS = {
     "postgres": "postgres://finance@127.0.0.1:{port}/{db}",
     "sqlalchemy": "postgresql+asyncpg://finance@127.0.0.1:{port}/{db}",
@@ -621,13 +616,13 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 async def test_every_form_of_a_dsn_connects(wire: Wire, common_dsn: str, form: str) -> None:
     """What hosting companies hand out is taken as it is."""
-    async with DatabaseManager(form.format(port=wire.port, db=database(common_dsn))) as db:
-        assert await db.fetchval("SELECT current_database()") == database(common_dsn)
+    async with DatabaseManager(form.format(port=wire.port, db=database_of(common_dsn))) as db:
+        assert await db.fetchval("SELECT current_database()") == database_of(common_dsn)
 
 
 async def test_settings_of_the_dsn_reach_the_server(wire: Wire, common_dsn: str) -> None:
     """The name is seen in pg_stat_activity, the search path holds for every user."""
-    dsn = wire.dsn(database(common_dsn), "?application_name=books&options=-csearch_path%3Dpg_temp,public")
+    dsn = wire.dsn(database_of(common_dsn), "?application_name=books&options=-csearch_path%3Dpg_temp,public")
 
     async with DatabaseManager(dsn, max_size=1) as db:
         await db.execute("SET search_path = pg_catalog")
@@ -643,12 +638,12 @@ async def test_settings_of_the_dsn_reach_the_server(wire: Wire, common_dsn: str)
 async def test_the_pg_variables_name_the_database(wire: Wire, common_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read at connect(), not at import."""
     db = DatabaseManager()
-    values = {"HOST": "127.0.0.1", "PORT": str(wire.port), "USER": "finance", "DATABASE": database(common_dsn)}
+    values = {"HOST": "127.0.0.1", "PORT": str(wire.port), "USER": "finance", "DATABASE": database_of(common_dsn)}
     for name, value in values.items():
         monkeypatch.setenv(f"PG{name}", value)
 
     async with db:
-        assert await db.fetchval("SELECT current_database()") == database(common_dsn)
+        assert await db.fetchval("SELECT current_database()") == database_of(common_dsn)
 
 
 async def test_a_service_file_names_the_database(
@@ -656,12 +651,12 @@ async def test_a_service_file_names_the_database(
 ) -> None:
     """PGSERVICE chooses a section of it."""
     file = tmp_path / "pg_service.conf"
-    file.write_text(f"[books]\nhost=127.0.0.1\nport={wire.port}\nuser=finance\ndbname={database(common_dsn)}\n")
+    file.write_text(f"[books]\nhost=127.0.0.1\nport={wire.port}\nuser=finance\ndbname={database_of(common_dsn)}\n")
     monkeypatch.setenv("PGSERVICEFILE", str(file))
     monkeypatch.setenv("PGSERVICE", "books")
 
     async with DatabaseManager() as db:
-        assert await db.fetchval("SELECT current_database()") == database(common_dsn)
+        assert await db.fetchval("SELECT current_database()") == database_of(common_dsn)
 
 
 # --- when there is no way to connect -------------------------------------------------------------------
@@ -800,7 +795,7 @@ async def test_a_connection_that_fell_silent_at_rest_is_replaced_in_time(
 ) -> None:
     """After a while at rest it is asked for a sign of life first; one that gives none stands for all of them."""
     monkeypatch.setattr(pool_module, "PING_TIMEOUT", 0.4)
-    async with DatabaseManager(wire.dsn(database(common_dsn)), min_size=4, max_size=4, ping_after_idle=0.1) as db:
+    async with DatabaseManager(wire.dsn(database_of(common_dsn)), min_size=4, max_size=4, ping_after_idle=0.1) as db:
         before = await pid(db)
         await asyncio.sleep(0.2)
         wire.freeze(new=False)
@@ -812,6 +807,8 @@ async def test_a_connection_that_fell_silent_at_rest_is_replaced_in_time(
         again = time.monotonic()
         await asyncio.gather(*(pid(db) for _ in range(4)))
         assert time.monotonic() - again < 0.3  # nobody waits for the others that fell silent
+        await asyncio.sleep(0.1)
+        assert db.stats().restoring == 0  # nor do they keep their places while a farewell goes unanswered
 
 
 async def test_a_statement_whose_backend_is_killed_has_an_unknown_outcome(
@@ -831,7 +828,7 @@ async def test_a_statement_whose_backend_is_killed_has_an_unknown_outcome(
 
 async def test_a_statement_whose_answer_is_lost_has_an_unknown_outcome(wire: Wire, common_dsn: str) -> None:
     """It was executed: to say that nothing was committed would be a lie."""
-    async with DatabaseManager(wire.dsn(database(common_dsn)), max_size=1) as db:
+    async with DatabaseManager(wire.dsn(database_of(common_dsn)), max_size=1) as db:
         await db.execute("CREATE TABLE IF NOT EXISTS lost (n int)")
         wire.break_after = b"INSERT INTO lost"
 
@@ -845,7 +842,7 @@ async def test_a_statement_whose_answer_is_lost_has_an_unknown_outcome(wire: Wir
 
 async def test_ping_of_a_silent_server_ends_in_time(wire: Wire, common_dsn: str) -> None:
     """An answer that does not come is told as an unavailable server."""
-    async with DatabaseManager(wire.dsn(database(common_dsn)), max_size=1) as db:
+    async with DatabaseManager(wire.dsn(database_of(common_dsn)), max_size=1) as db:
         wire.freeze()
         started = time.monotonic()
 

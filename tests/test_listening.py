@@ -8,7 +8,7 @@ import pytest
 
 from finance import DatabaseManager, Gap, Listening, Notification
 from finance.errors import ClosedError, InvalidError, NotConnectedError, UnavailableError
-from tests.network import Wire
+from tests.network import Wire, database_of
 
 pytestmark = pytest.mark.direct("LISTEN needs a session")
 
@@ -80,7 +80,7 @@ async def test_a_lost_connection_is_made_again_and_tells_of_the_gap(db: Database
 
 async def test_a_connection_that_stays_lost_is_given_up(wire: Wire, common_dsn: str) -> None:
     """After the patience that was asked for, each further call is told."""
-    database = common_dsn.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+    database = database_of(common_dsn)
     async with (
         DatabaseManager(wire.dsn(database), acquire_timeout=1, timeout=0.2) as db,
         db.listen("a", patience=0.3) as heard,

@@ -36,7 +36,7 @@ from finance.errors import (
 )
 from finance.unit_of_work import UnitOfWork
 from tests.conftest import Server
-from tests.network import Wire
+from tests.network import Wire, database_of
 
 pytestmark = pytest.mark.direct("it looks at the server's own sessions and settings")
 
@@ -71,7 +71,7 @@ async def db(marks_dsn: str) -> AsyncIterator[DatabaseManager]:
 async def far(marks_dsn: str, wire: Wire, db: DatabaseManager) -> AsyncIterator[DatabaseManager]:
     """A manager of the same database at the end of a wire."""
     assert await marks(db) == []
-    async with DatabaseManager(wire.dsn(marks_dsn.partition("?")[0].rpartition("/")[2]), max_size=2) as manager:
+    async with DatabaseManager(wire.dsn(database_of(marks_dsn)), max_size=2) as manager:
         yield manager
 
 
@@ -218,7 +218,7 @@ async def test_a_transaction_that_rests_for_too_long_is_ended_by_the_server(work
 
 async def test_command_timeout_is_the_limit_where_the_server_falls_silent(marks_dsn: str, wire: Wire) -> None:
     """The server's own limit cannot reach the caller then."""
-    name = marks_dsn.partition("?")[0].rpartition("/")[2]
+    name = database_of(marks_dsn)
     async with DatabaseManager(wire.dsn(name), command_timeout=0.3) as db:
         started = time.monotonic()
         with pytest.raises(QueryTimeoutError) as caught:
@@ -232,7 +232,7 @@ async def test_command_timeout_is_the_limit_where_the_server_falls_silent(marks_
 
 async def test_a_rollback_on_a_silent_network_ends_in_time(marks_dsn: str, wire: Wire) -> None:
     """Also where no limit holds for statements."""
-    name = marks_dsn.partition("?")[0].rpartition("/")[2]
+    name = database_of(marks_dsn)
     async with DatabaseManager(wire.dsn(name), statement_timeout=None) as db:
         started = time.monotonic()
         with pytest.raises(LookupError):
@@ -817,18 +817,12 @@ async def test_the_session_of_sqlalchemy_commits_nothing_after_a_typed_commit(db
 
 async def test_a_commit_of_the_engine_is_not_cancelled_either(db: DatabaseManager) -> None:
     """Whoever is cancelled leaves; the server goes on committing."""
-    await db.execute("""
-        CREATE TABLE lingering (n int);
-        CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
-        CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON lingering DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION linger()
-    """)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2), db.engine.begin() as connection:
-            await connection.execute(text("INSERT INTO lingering VALUES (1)"))
+            await connection.execute(text("INSERT INTO slow VALUES (77, 0.5)"))
     await asyncio.sleep(0.7)
 
-    assert await db.fetchval("SELECT count(*) FROM lingering") == 1
+    assert await db.fetchval("SELECT count(*) FROM slow WHERE n = 77") == 1
 
 
 async def test_an_abandoned_unit_of_work_is_not_applied(db: DatabaseManager) -> None:

@@ -17,6 +17,7 @@ from finance.errors import ConfigurationError
 from finance.unit_of_work import UnitOfWork
 from tests.conftest import Server
 from tests.factories import entry, open_books
+from tests.network import database_of
 from tests.pooler import PROGRAM, pooler_to
 
 pytestmark = pytest.mark.direct("it makes a PgBouncer of its own")
@@ -84,7 +85,7 @@ async def pooled(server: Server, dsn: str, reachable_tmp: Path) -> AsyncIterator
     """A manager behind PgBouncer, with more connections than there are behind it."""
     if PROGRAM is None:
         pytest.skip("pgbouncer is not installed")
-    database = dsn.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+    database = database_of(dsn)
     folder = reachable_tmp / "pgbouncer-alone"
     async with pooler_to(server.direct_dsn(database), folder) as url, DatabaseManager(url, max_size=12) as db:
         yield db

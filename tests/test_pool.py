@@ -29,7 +29,7 @@ from finance.errors import (
     WrongLoopError,
 )
 from tests.conftest import Server
-from tests.network import Wire
+from tests.network import Wire, database_of
 
 pytestmark = pytest.mark.direct("it counts the server's own connections")
 
@@ -41,11 +41,6 @@ async def watcher(common_dsn: str) -> AsyncIterator[DatabaseManager]:
     """A manager that looks on, and ends what the tests tell it to end."""
     async with DatabaseManager(common_dsn, application_name="watcher") as manager:
         yield manager
-
-
-def database(dsn: str) -> str:
-    """Take the name of the database out of *dsn*."""
-    return dsn.partition("?")[0].rpartition("/")[2]
 
 
 def pool_of(db: DatabaseManager) -> Pool:
@@ -498,7 +493,7 @@ async def test_disconnect_cancels_at_the_server_what_does_not_end(common_dsn: st
 
 async def test_disconnect_of_a_silent_server_ends_in_time(wire: Wire, common_dsn: str) -> None:
     """After its time limit, and the patience for farewells."""
-    db = DatabaseManager(wire.dsn(database(common_dsn)), min_size=3)
+    db = DatabaseManager(wire.dsn(database_of(common_dsn)), min_size=3)
     await db.connect()
     wire.freeze()
     started = time.monotonic()
@@ -689,7 +684,7 @@ async def test_cancelled_users_of_the_engine_leave_the_pool_whole(common_dsn: st
 
 async def test_a_commit_of_the_engine_is_bounded_on_a_silent_network(wire: Wire, common_dsn: str) -> None:
     """The driver's limit holds for it, too, though it is never cancelled."""
-    async with DatabaseManager(wire.dsn(database(common_dsn)), command_timeout=0.5) as db:
+    async with DatabaseManager(wire.dsn(database_of(common_dsn)), command_timeout=0.5) as db:
         started = time.monotonic()
         with pytest.raises(DBAPIError):
             async with asyncio.timeout(5), db.engine.begin() as connection:

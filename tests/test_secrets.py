@@ -21,16 +21,12 @@ import pytest
 import pytest_asyncio
 
 import finance
-from finance import DatabaseManager, EmbeddedServer
+from finance import DatabaseManager
 from finance.errors import AuthenticationError, ConfigurationError, FinanceError, ServerUnreachableError
 from finance.settings import Options, resolve, split_options
-from tests.network import Wire, wire_to
+from tests.network import Wire, wire_to_guarded
 
 CANARY = "s3cr3t-canary"
-HBA = """
-local all finance trust
-local all all scram-sha-256
-"""
 _KNOWING = ("finance.connection", "finance.database", "finance.errors", "finance.settings")
 _OURS = str(Path(finance.__file__).parent)
 
@@ -130,14 +126,7 @@ def way(request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture(scope="module")
 async def guarded(reachable_tmp: Path) -> AsyncIterator[Wire]:
     """A server that asks for passwords: that of `keeper` is the canary, that of `other` is not."""
-    hba = reachable_tmp / "secrets_hba.conf"
-    hba.write_text(HBA)
-    hba.chmod(0o644)
-    embedded = EmbeddedServer(reachable_tmp / "secrets", settings={"fsync": "off", "hba_file": str(hba)})
-    async with embedded, wire_to(embedded.dsn("postgres")) as wire:
-        async with DatabaseManager(embedded.dsn("postgres")) as db:
-            await db.execute(f"CREATE ROLE keeper LOGIN PASSWORD '{CANARY}'")
-            await db.execute("CREATE ROLE other LOGIN PASSWORD 'another'")
+    async with wire_to_guarded(reachable_tmp / "secrets", keeper=CANARY, other="another") as wire:
         yield wire
 
 

@@ -26,7 +26,7 @@ from finance.errors import (
     TransactionAbortedError,
     UsageError,
 )
-from tests.network import Wire
+from tests.network import Wire, database_of
 
 INSERT = "INSERT INTO things VALUES ($1)"
 
@@ -306,7 +306,7 @@ async def test_a_commit_without_an_answer_leaves_the_outcome_unknown(
     db: DatabaseManager, wire: Wire, things_dsn: str, word: str, stored: list[int]
 ) -> None:
     """A lost request and a lost answer look the same from here, and one of them has committed."""
-    database = things_dsn.partition("?")[0].rpartition("/")[2]
+    database = database_of(things_dsn)
     async with DatabaseManager(wire.dsn(database)) as far:
         with pytest.raises(OutcomeUnknownError):
             async with far.transaction() as conn:

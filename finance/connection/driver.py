@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from finance.connection.events import Observer
-from finance.connection.parameters import check_parameters, may_change
+from finance.connection.parameters import check_parameters, check_row, may_change
 from finance.errors import FinanceError, Outcome
 from finance.integrity import DRIVER_ERRORS, ConnectionBusyError, ConnectionClosedError, translate
 
@@ -111,7 +111,7 @@ class PooledConnection(Driver):
         """
         if args:
             return await super().execute(query, *args, timeout=timeout)
-        verb = query[:40].lstrip().upper()
+        verb = _verb_of(query)
         if verb.startswith("BEGIN"):
             self.was_undone = False
             if self.with_begin:
@@ -121,18 +121,13 @@ class PooledConnection(Driver):
             timeout = _NO_LIMIT  # the driver would cancel it
         elif timeout is None and verb.startswith("ROLLBACK"):
             timeout = PATIENCE
-        started = time.perf_counter()
-        try:
-            with (
-                self._stmt_exclusive_section,
-                self._watched(query) if self.is_in_transaction() else _NOTHING,
-                self._committing() if is_commit else _NOTHING,
-            ):
-                status = await super().execute(query, timeout=timeout)
-        except BaseException as error:
-            self._tell(query, started, error)
-            raise
-        self._tell(query, started)
+        with (
+            _Told(self, query),
+            self._stmt_exclusive_section,
+            self._watched(query, verb) if self.is_in_transaction() else _NOTHING,
+            self._committing() if is_commit else _NOTHING,
+        ):
+            status = await super().execute(query, timeout=timeout)
         if is_commit and status == "ROLLBACK":
             self.may_have_committed, self.was_undone = False, True
             raise asyncpg.InFailedSQLTransactionError("COMMIT was answered with ROLLBACK")
@@ -152,9 +147,8 @@ class PooledConnection(Driver):
                 guard.cancel()
 
     @contextlib.contextmanager
-    def _watched(self, query: str) -> Iterator[None]:
+    def _watched(self, query: str, verb: str) -> Iterator[None]:
         """Note whether a statement may have committed the transaction in which it is run."""
-        verb = query[:40].lstrip().upper()
         before = self.may_have_committed
         if verb.startswith(_COMMITS):
             self.may_have_committed = True
@@ -169,28 +163,16 @@ class PooledConnection(Driver):
             self.may_have_committed |= not self.was_undone
 
     async def _execute(self, query: str, args: Any, limit: int, timeout: float | None, **options: Any) -> Any:
-        started = time.perf_counter()
-        try:
+        with _Told(self, query):
             if may_change(args):
                 check_parameters(args, await self._parameter_types(query, timeout))
-            with self._watched(query) if self.is_in_transaction() else _NOTHING:
-                result = await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
-        except BaseException as error:
-            self._tell(query, started, error)
-            raise
-        self._tell(query, started)
-        return result
+            with self._watched(query, _verb_of(query)) if self.is_in_transaction() else _NOTHING:
+                return await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
 
     async def _executemany(self, query: str, args: Iterable[Any], timeout: float | None, **options: Any) -> Any:
-        started = time.perf_counter()
-        try:
+        with _Told(self, query):
             types = await self._parameter_types(query, timeout)
-            result = await super()._executemany(query, _checked(args, types), timeout, **options)  # type: ignore[misc]
-        except BaseException as error:
-            self._tell(query, started, error)
-            raise
-        self._tell(query, started)
-        return result
+            return await super()._executemany(query, _checked(args, types), timeout, **options)  # type: ignore[misc]
 
     def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
         """Ask the server to cancel what is running, unless that is a COMMIT: then leave, and it goes on."""
@@ -215,30 +197,17 @@ class PooledConnection(Driver):
         return tuple(kind.name for kind in statement._get_parameters())  # noqa: SLF001 - get_parameters() of `prepare()`
 
     async def _copy_out(self, copy_stmt: str, output: Any, timeout: float | None) -> Any:
-        with self._told(copy_stmt):
+        with _Told(self, copy_stmt):
             return await super()._copy_out(copy_stmt, output, timeout)  # type: ignore[misc]
 
     async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> Any:
-        with self._told(copy_stmt):
+        with _Told(self, copy_stmt):
             return await super()._copy_in(copy_stmt, source, timeout)  # type: ignore[misc]
 
     async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
         """Load records with COPY, as the driver does, and tell of it."""
-        with self._told(f"COPY {table_name} FROM STDIN"):
+        with _Told(self, f"COPY {table_name} FROM STDIN"):
             return str(await super().copy_records_to_table(table_name, **options))
-
-    @contextlib.contextmanager
-    def _told(self, query: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        except BaseException as error:
-            self._tell(query, started, error)
-            raise
-        self._tell(query, started)
-
-    def _tell(self, query: str, started: float, error: BaseException | None = None) -> None:
-        self.tell(query, time.perf_counter() - started, error)
 
     def tell(self, query: str, seconds: float, error: BaseException | None) -> None:
         """Tell the observer that a statement has ended."""
@@ -350,6 +319,23 @@ class PooledConnection(Driver):
         self._protocol = None
 
 
+class _Told:
+    """Tells the observer of the statement that is run in its block; every statement passes it, so that it is light."""
+
+    __slots__ = ("_connection", "_query", "_started")
+
+    def __init__(self, connection: PooledConnection, query: str) -> None:
+        self._connection = connection
+        self._query = query
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self._connection.tell(self._query, time.perf_counter() - self._started, error)
+
+
 class _OneTask:
     """A section that one task may be in, as often as it likes; another one is refused instead of queued."""
 
@@ -373,8 +359,11 @@ class _OneTask:
         self._depth -= 1
 
 
+def _verb_of(query: str) -> str:
+    return query[:40].lstrip().upper()
+
+
 def _checked(rows: Iterable[Any], types: tuple[str, ...]) -> Iterator[Any]:
     for row in rows:
-        if may_change(row):
-            check_parameters(row, types)
+        check_row(row, types)
         yield row

@@ -43,6 +43,16 @@ def check_parameters(values: Sequence[Any], types: Sequence[str]) -> None:
             raise ParameterError(position, flaw)
 
 
+def check_row(values: Sequence[Any], types: Sequence[str]) -> None:
+    """Do the same for one of many rows, of which most hold nothing that could change.
+
+    Raises:
+        ParameterError: As `check_parameters()`.
+    """
+    if may_change(values):
+        check_parameters(values, types)
+
+
 def _flaw(value: Any, kind: str) -> str | None:
     if isinstance(value, list | tuple):
         return next((flaw for item in value if (flaw := _flaw(item, kind))), None)

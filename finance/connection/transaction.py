@@ -104,11 +104,14 @@ class Connection(Verbs):
         if not self._is_open:
             raise ClosedError("transaction")
 
-    async def _run(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
+    async def _ready(self) -> PooledConnection:
         self.require_open()
         if self._before_each is not None:
             await self._before_each()
-        driver = self.driver
+        return self.driver
+
+    async def _run(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
+        driver = await self._ready()
         try:
             return await call(driver)
         except DRIVER_ERRORS as error:
@@ -116,10 +119,7 @@ class Connection(Verbs):
 
     async def stream(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[Record]:
         """Iterate over the rows of *query* with `async for`, *batch* rows of them in memory at a time."""
-        self.require_open()
-        if self._before_each is not None:
-            await self._before_each()
-        driver = self.driver
+        driver = await self._ready()
         rows = rows_of(driver, query, args, batch)
         while True:
             self.require_open()

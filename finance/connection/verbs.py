@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
@@ -13,8 +12,9 @@ import asyncpg
 
 from finance.connection.driver import PooledConnection, Record
 from finance.connection.own import OwnError, own_errors, shielded, shielded_later, writer
-from finance.connection.parameters import check_parameters, may_change
+from finance.connection.parameters import check_row
 from finance.errors import InvalidError
+from finance.settings import quote_identifier
 
 _T = TypeVar("_T")
 
@@ -190,15 +190,10 @@ async def rows_of(driver: PooledConnection, query: str, args: tuple[Any, ...], b
 async def _column_types(
     driver: PooledConnection, table: str, columns: Sequence[str] | None, schema: str | None
 ) -> tuple[str, ...]:
-    chosen = "*" if columns is None else ", ".join(quoted(column) for column in columns)
-    name = quoted(table) if schema is None else f"{quoted(schema)}.{quoted(table)}"
+    chosen = "*" if columns is None else ", ".join(quote_identifier(column) for column in columns)
+    name = ".".join(quote_identifier(part) for part in (schema, table) if part is not None)
     statement = await driver.prepare(f"SELECT {chosen} FROM {name}")  # noqa: S608 - quoted names
     return tuple(attribute.type.name for attribute in statement.get_attributes())
-
-
-def quoted(name: str) -> str:
-    """Quote *name* as an SQL identifier."""
-    return '"' + re.sub('"', '""', name) + '"'
 
 
 def _checked(records: Iterable[Sequence[Any]], kinds: tuple[str, ...]) -> Iterable[Sequence[Any]]:
@@ -216,5 +211,4 @@ async def _checked_later(records: AsyncIterable[Sequence[Any]], kinds: tuple[str
 def _check(record: Sequence[Any], kinds: tuple[str, ...]) -> None:
     if len(record) != len(kinds):
         raise InvalidError(f"a row has {len(record)} values, and there are {len(kinds)} columns")
-    if may_change(record):
-        check_parameters(record, kinds)
+    check_row(record, kinds)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from finance.connection import PooledConnection
+from finance.database.backoff import full_jitter
 from finance.errors import ClosedError, FinanceError, InvalidError, UnavailableError
 from finance.integrity import DRIVER_ERRORS, translate
 
@@ -149,7 +149,7 @@ class Listening:
     async def _listen_again(self) -> float:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        longest = _PAUSE_SECONDS
+        attempts = 0
         while True:
             try:
                 await self._listen()
@@ -158,5 +158,5 @@ class Listening:
                     raise
             else:
                 return loop.time() - started
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret depends on it
-            longest = min(longest * 2, _PAUSE_SECONDS_MAX)
+            await asyncio.sleep(full_jitter(attempts, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX))
+            attempts += 1

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from finance.connection import PATIENCE, Observer, PooledConnection
+from finance.database.backoff import full_jitter
 from finance.database.connector import Connector, call_hook, told
 from finance.database.lending import Holding, warn_of_leaks
 from finance.database.stats import Counts, PoolStats
@@ -39,7 +40,6 @@ _HOUSEKEEPING_SECONDS = 1.0
 _JITTER = 0.1
 _BACKOFF_SECONDS = 0.05
 _BACKOFF_SECONDS_MAX = 1.0
-_DOUBLINGS = 10
 _DRAIN_INTERVAL = 0.01
 
 
@@ -166,7 +166,9 @@ class Pool:
             now = time.monotonic()
             if driver.is_closed():
                 continue
-            if driver.rests_since < self._doubted_at or driver.expires_at <= now:
+            if driver.rests_since < self._doubted_at:
+                self._drop(driver)  # a farewell would go unanswered, and keep its place meanwhile
+            elif driver.expires_at <= now:
                 self._let_go(driver)
             elif now - driver.rests_since >= (self._options.ping_after_idle or math.inf):
                 self.spawn(self._check(driver))
@@ -292,8 +294,8 @@ class Pool:
         if not may_come or not _is_passing(failure):  # trying a wrong password again would lock its user out
             self._waiting.refuse(failure)
         elif self._waiting:
-            longest = min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS * 2 ** min(self._failures, _DOUBLINGS))
-            self._loop.call_later(random.uniform(0, longest), self._grow)  # noqa: S311 - no secret depends on it
+            pause = full_jitter(self._failures, first=_BACKOFF_SECONDS, longest=_BACKOFF_SECONDS_MAX)
+            self._loop.call_later(pause, self._grow)
 
     # --- what the pool does by itself --------------------------------------------------------------
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from finance.connection import Observer
+from finance.database.backoff import full_jitter
 from finance.errors import FinanceError, InvalidError, Outcome
 
 _T = TypeVar("_T")
-
-#: More of them are beyond every pause, and in the end beyond what a float can hold.
-_DOUBLINGS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +50,7 @@ class Retry:
 
     def pause_after(self, attempt: int) -> float:
         """Draw the pause after the attempt of this number, from 1."""
-        longest = self.pause * 2 ** min(attempt - 1, _DOUBLINGS)
-        return random.uniform(0, min(self.longest_pause, longest))  # noqa: S311 - no secret
+        return full_jitter(attempt - 1, first=self.pause, longest=self.longest_pause)
 
 
 DEFAULT_RETRY = Retry()

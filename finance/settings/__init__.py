@@ -2,6 +2,16 @@
 
 from finance.settings.dsn import EMBEDDED
 from finance.settings.options import SERVER_TIMEOUTS, Options, split_options
+from finance.settings.parameters import quote_identifier
 from finance.settings.source import ConnectArguments, ConnectionSource, resolve
 
-__all__ = ["EMBEDDED", "SERVER_TIMEOUTS", "ConnectArguments", "ConnectionSource", "Options", "resolve", "split_options"]
+__all__ = [
+    "EMBEDDED",
+    "SERVER_TIMEOUTS",
+    "ConnectArguments",
+    "ConnectionSource",
+    "Options",
+    "quote_identifier",
+    "resolve",
+    "split_options",
+]
