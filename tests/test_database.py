@@ -811,6 +811,17 @@ async def test_a_connection_that_fell_silent_at_rest_is_replaced_in_time(
         assert db.stats().restoring == 0  # nor do they keep their places while a farewell goes unanswered
 
 
+async def test_connections_that_rested_are_asked_for_all_callers_at_once(common_dsn: str) -> None:
+    """Each of four callers gets one of the four that rest, and none waits for another one's."""
+    async with DatabaseManager(common_dsn, min_size=4, max_size=4, max_waiting=1, ping_after_idle=0.1) as db:
+        await asyncio.sleep(0.2)
+
+        backends = await asyncio.gather(*(db.fetchval("SELECT pg_backend_pid() FROM pg_sleep(0.2)") for _ in range(4)))
+
+        assert len(set(backends)) == 4
+        assert db.stats().connects == 4
+
+
 async def test_a_statement_whose_backend_is_killed_has_an_unknown_outcome(
     one: DatabaseManager, two: DatabaseManager
 ) -> None:

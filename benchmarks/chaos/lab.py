@@ -9,12 +9,14 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
+
+import asyncpg
 
 from benchmarks.chaos.audit import audit, judge
 from benchmarks.chaos.cluster import Node, node_in
@@ -29,6 +31,7 @@ TEMPLATE = "chaos_template"
 _DAY = date(2026, 11, 22)
 _ACCOUNTS = 24
 _numbers = itertools.count(1)
+_ROUND_TRIPS = 8
 
 #: Two lines of one key, without any constraint that would hide a double.
 _MARKS = "CREATE TABLE marks (key uuid NOT NULL, line int NOT NULL, amount numeric NOT NULL)"
@@ -123,6 +126,35 @@ class Lab:
         finally:
             if node is self.node:  # others are gone at the end of their scenario
                 await _drop(node, name)
+
+    @contextlib.asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[Callable[[], float]]:
+        """Bound a time by *seconds*, and in the short form by what the machine itself was slower meanwhile.
+
+        Other tests may run beside the short form. What they take from it is measured, while the block runs, by
+        bare connections past the network, each with about the round trips of a post: the slowest is added.
+        """
+        clock = asyncio.get_running_loop().time
+        slowest = 0.0
+
+        async def connect() -> None:
+            nonlocal slowest
+            while True:
+                started = clock()
+                with contextlib.suppress(OSError, asyncpg.PostgresError):  # the scenario has killed it
+                    async with self.node.administered("postgres") as admin:
+                        for _ in range(_ROUND_TRIPS):
+                            await admin.fetchval("SELECT 1")
+                    slowest = max(slowest, clock() - started)
+                await asyncio.sleep(0.1)
+
+        control = asyncio.create_task(connect()) if self.is_short else None
+        try:
+            yield lambda: seconds + slowest
+        finally:
+            if control is not None:
+                control.cancel()
+                await asyncio.wait((control,))
 
     @contextlib.asynccontextmanager
     async def network(self) -> AsyncIterator[Proxy]:

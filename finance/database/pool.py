@@ -59,6 +59,7 @@ class Pool:
         self._lent: dict[PooledConnection, Holding] = {}
         self._waiting = Waiting(self._supply)
         self._connecting = 0
+        self._checking = 0
         self._failures = 0
         self._last_failure: BaseException | None = None
         self._doubted_at = -math.inf
@@ -106,7 +107,7 @@ class Pool:
         """
         self.require_usable()
         holding = Holding.now()
-        driver = None if self._waiting else self._pop_idle()
+        driver = None if self._waiting else self._pop_ready()
         if driver is None:
             driver = await self._wait(holding)
         self._counts.acquires += 1
@@ -160,26 +161,32 @@ class Pool:
         while self._idle:
             self._let_go(self._idle.pop())
 
+    def _pop_ready(self) -> PooledConnection | None:
+        """Take a connection that rests and can be handed out as it is."""
+        driver = self._pop_idle()
+        if driver is None or time.monotonic() - driver.rests_since < (self._options.ping_after_idle or math.inf):
+            return driver
+        self._idle.append(driver)  # it is to be checked, and the others have rested for even longer
+        return None
+
     def _pop_idle(self) -> PooledConnection | None:
+        """Take the connection that has rested for the shortest time."""
         while self._idle:
             driver = self._idle.pop()
-            now = time.monotonic()
             if driver.is_closed():
                 continue
             if driver.rests_since < self._doubted_at:
                 self._drop(driver)  # a farewell would go unanswered, and keep its place meanwhile
-            elif driver.expires_at <= now:
+            elif driver.expires_at <= time.monotonic():
                 self._let_go(driver)
-            elif now - driver.rests_since >= (self._options.ping_after_idle or math.inf):
-                self.spawn(self._check(driver))
-                return None  # the others have rested for even longer
             else:
                 return driver
         return None
 
     async def _wait(self, holding: Holding) -> PooledConnection:
-        # Those for whom another connection can be made do not count.
-        waiting = len(self._waiting) - (self._options.max_size - len(self._open))
+        # Those for whom a connection rests, or another can be made, do not count.
+        to_come = self._options.max_size - len(self._open) + len(self._idle) + self._checking
+        waiting = len(self._waiting) - to_come
         if self._options.max_waiting is not None and waiting >= self._options.max_waiting:
             refusal = PoolOverloadedError(waiting)
             self._observer.acquired(0.0, refusal)
@@ -246,13 +253,16 @@ class Pool:
             self._idle.append(driver)
 
     def _grow(self) -> None:
-        """Begin to make a connection for each caller that waits, as far as `max_size` allows.
+        """Begin to check or to make a connection for each caller that waits, as far as `max_size` allows.
 
         One that is being restored is not counted on: where callers wait for that, another connection spares
         them the wait from then on.
         """
+        while len(self._waiting) > self._checking + self._connecting and (driver := self._pop_idle()) is not None:
+            self._checking += 1
+            self.spawn(self._check(driver))
         room = self._options.max_size - len(self._open) - self._connecting
-        for _ in range(min(room, len(self._waiting) - self._connecting)):
+        for _ in range(min(room, len(self._waiting) - self._checking - self._connecting)):
             self._connecting += 1
             self.spawn(self._make_and_supply())
 
@@ -318,14 +328,19 @@ class Pool:
 
     async def _check(self, driver: PooledConnection) -> None:
         """Ask a connection that rested for a sign of life, and supply it."""
+        is_alive = False
         try:
             await driver.execute("SELECT 1", timeout=PING_TIMEOUT)
+            is_alive = True
         except DRIVER_ERRORS:
             # What happened to this one happened to the others that rested, most likely: spare the next the wait.
             self._doubted_at = time.monotonic()
-            self._drop(driver)
-        else:
+        finally:
+            self._checking -= 1
+        if is_alive:
             self._supply(driver)
+        else:
+            self._drop(driver)
 
     def _let_go(self, driver: PooledConnection) -> None:
         """Have a connection closed, which counts as gone from now on."""

@@ -56,7 +56,8 @@ SCENARIOS: dict[str, list[Scenario]] = {
 
 
 #: Scenarios that mostly wait, each on a database or servers of its own: the short form runs them side by side.
-BATCHES = (("H1", "H2", "H3"), ("N1", "N2", "N3", "N4", "N5"), ("P1",))
+#: Those that bound a time are apart from those that work hard.
+BATCHES = (("H1", "H2", "H3"), ("N1", "N4", "N5"), ("N2", "N3"), ("P1",))
 
 
 def batch_of(name: str) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ async def fallen_server(lab: Lab, fall: str) -> Verdict:
     async with (
         lab.books(name) as books,
         lab.network() as network,
+        lab.patience(1.0) as bound,
         DatabaseManager(network.dsn(books.database), max_size=8) as db,
     ):
         async with load(lambda: _either(db, books)):
@@ -104,7 +105,7 @@ async def fallen_server(lab: Lab, fall: str) -> Verdict:
                 await asyncio.sleep(0.3)
                 await FALLS[fall](lab, books)
                 healing = max(healing, await recovery(books.record, await lab.node.ready()))
-        failures = [f"{healing:.2f} s from readiness to the first success"] if healing > 1 else []
+        failures = [f"{healing:.2f} s from readiness to the first success"] if healing > bound() else []
         figures = {"faults": rounds, "slowest_recovery": healing}
         note = ", ".join(f"{count} {kind}" for kind, count in books.record.errors.items())
         return await books.judge(lab.verdict(name, **figures, note=note), db, failures=failures)
