@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from finance.connection import PooledConnection
-from finance.database.backoff import full_jitter
+from finance.connection.backoff import full_jitter
 from finance.errors import ClosedError, FinanceError, InvalidError, UnavailableError
 from finance.integrity import DRIVER_ERRORS, translate
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -34,6 +35,7 @@ from finance.settings import resolve, split_options
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from finance.journal import Journal, Lane
     from finance.models import Ledger
     from finance.reports import Verification
     from finance.repositories import KnownCurrencies
@@ -74,6 +76,7 @@ class DatabaseManager(Verbs):
         self._was_connected = False
         self._listening: weakref.WeakSet[Listening] = weakref.WeakSet()
         self._currencies: KnownCurrencies | None = None
+        self._lane: Lane | None = None
         self._changing = asyncio.Lock()
         self._migrations = Migrations(self, self._outside, self._options.schema)
 
@@ -146,6 +149,7 @@ class DatabaseManager(Verbs):
         if self._pool is not None:
             self._pool.require_own_loop()
         pool, self._pool = self._pool, None
+        lane, self._lane = self._lane, None
         embedded, self._embedded = self._embedded, None
         self._engine = self._connector = None
         self._currencies = None  # the next connection may lead elsewhere
@@ -154,10 +158,35 @@ class DatabaseManager(Verbs):
             listening.stop(NotConnectedError(disconnected=True))
         try:
             if pool is not None:
-                await pool.close(timeout)
+                started = time.monotonic()
+                if lane is not None and not pool.is_orphaned:
+                    await lane.close(timeout)
+                await pool.close(max(0, timeout - (time.monotonic() - started)))
         finally:
             if embedded is not None:
                 await embedded.release()
+
+    @property
+    def _known(self) -> KnownCurrencies:
+        from finance.repositories import KnownCurrencies  # noqa: PLC0415 - see above
+
+        if self._currencies is None:
+            self._currencies = KnownCurrencies()
+        return self._currencies
+
+    def _lane_of_pool(self) -> Lane:
+        from finance.database.lane import make_lane  # noqa: PLC0415 - see above
+
+        pool = self._connected
+        if self._lane is None:
+            self._lane = make_lane(pool, self._known, self._observer)
+        return self._lane
+
+    async def _find_ledger(self, ledger: Ledger | int | str) -> int:
+        from finance.database.lane import find_ledger  # noqa: PLC0415 - see above
+
+        await self._migrations.require_head()
+        return await find_ledger(self.fetch, ledger)
 
     @property
     def _connected(self) -> Pool:
@@ -307,18 +336,15 @@ class DatabaseManager(Verbs):
     async def _unit_of_work(
         self, ledger: Ledger | int | str | None, base_currency: str | None, wanted: TransactionOptions
     ) -> AsyncIterator[UnitOfWork]:
-        from finance.repositories import KnownCurrencies  # noqa: PLC0415 - see above
-        from finance.unit_of_work import UnitOfWork  # noqa: PLC0415
+        from finance.unit_of_work import UnitOfWork  # noqa: PLC0415 - see above
 
         pool = self._connected
-        if self._currencies is None:
-            self._currencies = KnownCurrencies()
         uow: UnitOfWork | None = None
         async with deadline(wanted.timeout, lambda: uow.outcome if uow else None):
             await self._migrations.require_head()
             async with engine_transaction(pool, self.engine, wanted) as (connection, driver):
                 uow = UnitOfWork(
-                    connection, driver, ledger, base_currency, reads_only=wanted.readonly, currencies=self._currencies
+                    connection, driver, ledger, base_currency, reads_only=wanted.readonly, currencies=self._known
                 )
                 async with uow:
                     yield uow
@@ -433,6 +459,13 @@ class DatabaseManager(Verbs):
     def ledgers(self) -> Ledgers:
         """The ledgers of the database, each call in a transaction of its own."""
         return Ledgers(self.unit_of_work)
+
+    @property
+    def journal(self) -> Journal:
+        """The fast lane: entries of concurrent callers are posted together, each exactly once."""
+        from finance.journal import Journal  # noqa: PLC0415 - see above
+
+        return Journal(self._lane_of_pool, self._find_ledger)
 
     @property
     def migrations(self) -> Migrations:

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from finance.connection import PATIENCE, Observer, PooledConnection
-from finance.database.backoff import full_jitter
+from finance.connection.backoff import full_jitter
 from finance.database.connector import Connector, call_hook, told
 from finance.database.lending import Holding, warn_of_leaks
 from finance.database.stats import Counts, PoolStats

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from finance.connection import Observer
-from finance.database.backoff import full_jitter
+from finance.connection.backoff import full_jitter
 from finance.errors import FinanceError, InvalidError, Outcome
 
 _T = TypeVar("_T")

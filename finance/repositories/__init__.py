@@ -3,8 +3,9 @@
 from finance.repositories.accounts import AccountRepository
 from finance.repositories.base import KnownCurrencies, Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
-from finance.repositories.journal import JournalRepository, Posted
+from finance.repositories.journal import JournalRepository
 from finance.repositories.ledgers import LedgerRepository
+from finance.repositories.posting import Posted
 from finance.repositories.statements import StatementRepository
 
 __all__ = [

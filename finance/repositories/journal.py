@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from finance.errors import (
-    AccountNotFoundError,
     AlreadyReversedError,
-    AmountError,
-    EntryConflictError,
     EntryNotFoundError,
-    FinanceError,
     InvalidError,
     SealedError,
     SerializationError,
 )
 from finance.identifiers import uuid7
 from finance.integrity import translated
-from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPosting
-from finance.models.new_entry import require_balanced
-from finance.money import decimals
+from finance.models import EntryKind, JournalEntry, NewEntry, NewPosting
 from finance.pagination import PAGE_SIZE, Page
 from finance.repositories.base import Repository
-
-# One statement, so that the guards see each entry with all its postings. It returns the ids that were new.
-_POST = """
-WITH entry AS (
-    INSERT INTO journal_entries (ledger_id, id, date, description, kind, reverses_id, content_hash, metadata)
-    SELECT $1, e.id, e.date, e.description, e.kind, e.reverses_id, e.content_hash, e.metadata::jsonb
-      FROM unnest($2::uuid[], $3::date[], $4::text[], $5::text[], $6::uuid[], $7::bytea[], $8::text[])
-               AS e(id, date, description, kind, reverses_id, content_hash, metadata)
-    ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
-), lines AS (
-    INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount, memo)
-    SELECT e.ledger_id, e.id, p.line, p.account_id, e.date, p.currency, p.amount, p.memo
-      FROM entry AS e
-      JOIN unnest($9::uuid[], $10::int[], $11::bigint[], $12::text[], $13::numeric[], $14::text[])
-               AS p(entry_id, line, account_id, currency, amount, memo) ON p.entry_id = e.id
-)
-SELECT id FROM entry
-"""
-_STORED = "SELECT id, content_hash FROM journal_entries WHERE ledger_id = $1 AND id = ANY ($2::uuid[])"
-_CURRENCIES = "SELECT id, currency FROM accounts WHERE ledger_id = $1 AND id = ANY ($2::bigint[])"
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """The answer to posting: the entry's id, and whether it was stored before with the same content."""
-
-    id: UUID
-    is_replay: bool
+from finance.repositories.posting import Draft, Key, Posted, draft, insert, look_up, replayed, stored
 
 
 class JournalRepository(Repository[JournalEntry]):
@@ -107,12 +72,16 @@ class JournalRepository(Repository[JournalEntry]):
             return []
         if len({entry.id for entry in entries}) < len(entries):
             raise InvalidError("two entries of one call have the same id; an id is used once")
-        currencies = await self._currencies([line for entry in entries for line in entry.postings])
-        for entry in entries:
-            require_balanced(entry, currencies)
-        new = await self._insert(entries, currencies)
-        await self._require_same_content([entry for entry in entries if entry.id not in new])
-        return [Posted(entry.id, is_replay=entry.id not in new) for entry in entries]
+        scope, fetch = self._scope, self._scope.connection.fetch
+        ledger_id = self._ledger_id
+        await look_up(fetch, ((ledger_id, entry) for entry in entries), scope.currencies)
+        drafts = [draft(ledger_id, entry, scope.currencies) for entry in entries]
+        new = await insert(fetch, drafts)
+        old = [each for each in drafts if each.key not in new]
+        hashes = await stored(fetch, old)
+        return [
+            Posted(each.entry.id, is_replay=False) if each.key in new else _replayed(each, hashes) for each in drafts
+        ]
 
     async def reverse(
         self,
@@ -185,83 +154,17 @@ class JournalRepository(Repository[JournalEntry]):
         statement = select(JournalEntry).options(selectinload(JournalEntry.postings))
         return await self._page(statement, after, limit)
 
-    async def _currencies(self, lines: Sequence[NewPosting]) -> Mapping[int, str]:
-        """Return the currency of every account in *lines*, by its id."""
-        ledger_id, known = self._scope.ledger_id, self._scope.currencies
-        found: dict[int, str] = {}
-        for line in lines:
-            if isinstance(line.account, Account):
-                self._require_of_ledger(line.account)
-                found[line.account.id] = line.account.currency
-            elif (currency := known.get(ledger_id, line.account)) is not None:
-                found[line.account] = currency
-        unknown = [line.account_id for line in lines if line.account_id not in found]
-        if unknown:
-            for row in await self._scope.connection.fetch(_CURRENCIES, ledger_id, unknown):
-                found[row["id"]] = row["currency"]
-                known.add(ledger_id, row["id"], row["currency"])
-        for account_id in unknown:
-            if account_id not in found:
-                raise AccountNotFoundError(account_id)
-        return found
-
-    def _require_of_ledger(self, account: Account) -> None:
-        if account.ledger_id != self._scope.ledger_id:
-            raise AccountNotFoundError(account.name, account.currency)
-
-    async def _insert(self, entries: Sequence[NewEntry], currencies: Mapping[int, str]) -> set[UUID]:
-        """Store *entries* and return the ids of those that were not there."""
-        # In one order whoever posts, so that two who post the same ids do not wait for each other.
-        ordered = sorted(entries, key=lambda entry: entry.id)
-        try:
-            rows = await self._scope.connection.fetch(
-                _POST, self._scope.ledger_id, *_entry_columns(ordered), *_posting_columns(ordered, currencies)
-            )
-        except AmountError as error:
-            raise _naming_the_amount(error, entries) from error
-        return {row["id"] for row in rows}
-
-    async def _require_same_content(self, replays: Sequence[NewEntry]) -> None:
-        if not replays:
-            return
-        rows = await self._scope.connection.fetch(_STORED, self._scope.ledger_id, [entry.id for entry in replays])
-        hashes = {row["id"]: row["content_hash"] for row in rows}
-        for entry in replays:
-            if entry.id not in hashes:
-                # It was committed after this transaction's snapshot, so that it cannot be read here.
-                raise SerializationError
-            if hashes[entry.id] != entry.content_hash():
-                raise EntryConflictError(entry.id)
+    @property
+    def _ledger_id(self) -> int:
+        assert self._scope.ledger_id is not None  # noqa: S101 - a unit of work has no journal without one
+        return self._scope.ledger_id
 
     def _not_found(self, key: UUID) -> EntryNotFoundError:
         return EntryNotFoundError(key)
 
 
-def _entry_columns(entries: Sequence[NewEntry]) -> Iterator[list[Any]]:
-    yield [entry.id for entry in entries]
-    yield [entry.date for entry in entries]
-    yield [entry.description for entry in entries]
-    yield [str(entry.kind) for entry in entries]
-    yield [entry.reverses_id for entry in entries]
-    yield [entry.content_hash() for entry in entries]
-    yield [entry.details_json() for entry in entries]
-
-
-def _posting_columns(entries: Sequence[NewEntry], currencies: Mapping[int, str]) -> Iterator[list[Any]]:
-    lines = [(entry.id, *numbered) for entry in entries for numbered in enumerate(entry.postings, start=1)]
-    yield [entry_id for entry_id, _, _ in lines]
-    yield [number for _, number, _ in lines]
-    yield [line.account_id for _, _, line in lines]
-    yield [currencies[line.account_id] for _, _, line in lines]
-    yield [line.value for _, _, line in lines]
-    yield [line.memo for _, _, line in lines]
-
-
-def _naming_the_amount(error: AmountError, entries: Sequence[NewEntry]) -> FinanceError:
-    """Return *error* with the first amount of *entries* that has too many decimals, which the database does not say."""
-    if error.exponent is None:
-        return error
-    for line in (line for entry in entries for line in entry.postings):
-        if decimals(line.value) > error.exponent:
-            return AmountError(line.value, error.reason, exponent=error.exponent)
-    return error
+def _replayed(draft: Draft, hashes: Mapping[Key, bytes | None]) -> Posted:
+    if draft.key not in hashes:
+        # It was committed after this transaction's snapshot, so that it cannot be read here.
+        raise SerializationError
+    return replayed(draft, hashes[draft.key])

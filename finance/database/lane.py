@@ -1,0 +1,58 @@
+"""The fast lane of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from finance.connection import Connection, Observer, Record
+from finance.database.pool import Pool
+from finance.database.single import run_single
+from finance.database.transactions import TransactionOptions, raw_transaction
+from finance.errors import InvalidError, LedgerNotFoundError
+from finance.journal import Lane
+from finance.journal.poster import Poster
+from finance.models import Ledger
+from finance.repositories import KnownCurrencies
+
+#: Groups that are under way at the same time. One alone leaves the server waiting while the next is made; more of
+#: them are smaller, and wait for each other's accounts.
+PLACES = 2
+
+Fetch = Callable[..., Awaitable[Sequence[Record]]]
+
+
+def make_lane(pool: Pool, currencies: KnownCurrencies, observer: Observer) -> Lane:
+    """Make the lane whose groups take their connections from *pool*."""
+
+    def transaction(lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
+        return raw_transaction(pool, TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout))
+
+    async def fetch(query: str, *args: Any) -> Sequence[Record]:
+        return await run_single(pool, lambda driver: driver.fetch(query, *args))
+
+    return Lane(Poster(fetch, transaction, currencies, observer), PLACES, pool.require_usable)
+
+
+async def find_ledger(fetch: Fetch, ledger: Ledger | int | str) -> int:
+    """Return the id of *ledger*; whether there is one of this id is found out with its accounts.
+
+    Raises:
+        LedgerNotFoundError: There is none of this name.
+        InvalidError: It is neither a ledger, nor an id, nor a name.
+
+    Database:
+        One SELECT for a name.
+    """
+    if isinstance(ledger, Ledger):
+        return ledger.id
+    if isinstance(ledger, int) and not isinstance(ledger, bool):
+        return ledger
+    if not isinstance(ledger, str):
+        raise InvalidError(f"ledger {ledger!r}: give a Ledger, its id or its name")
+    rows = await fetch("SELECT id FROM ledgers WHERE name = $1", ledger)
+    if not rows:
+        raise LedgerNotFoundError(ledger)
+    found: int = rows[0]["id"]
+    return found

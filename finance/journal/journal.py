@@ -1,0 +1,142 @@
+"""`db.journal`: posting without a unit of work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal, overload
+
+from finance.errors import FinanceError, InvalidError
+from finance.journal.lane import Lane, LaneStats
+from finance.journal.many import post_in_groups
+from finance.journal.ticket import Ticket
+from finance.models import Ledger, NewEntry
+from finance.repositories import Posted
+
+
+class Journal:
+    """The journal of the database, posted to by the fast lane.
+
+    Concurrent callers of one manager share statements: whatever waits when a connection is free goes as one group,
+    in one statement that commits by itself, and each caller gets an answer of its own. A fault that passes (a lost
+    connection, a server that restarts, a deadlock) is met by posting the same ids again, so that an entry is stored
+    once or not at all. A refused entry never harms those beside it.
+
+    Args:
+        lane: Returns the lane of the pool that is connected.
+        find_ledger: Returns the id of a ledger.
+    """
+
+    def __init__(self, lane: Callable[[], Lane], find_ledger: Callable[[Ledger | int | str], Awaitable[int]]) -> None:
+        self._lane = lane
+        self._find_ledger = find_ledger
+
+    async def post(self, entry: NewEntry, *, ledger: Ledger | int | str, timeout: float = 30.0) -> Posted:
+        """Post *entry*; it is durable when this returns.
+
+        The entry's id makes it exactly once. After an `OutcomeUnknownError`, or when the caller was cancelled,
+        post it again with the same id: what is stored is told as a replay. So is, rarely, an entry of which an
+        earlier try of this very call was stored and its answer lost.
+
+        Args:
+            entry: The entry.
+            ledger: The ledger, its id, or its name, which costs a SELECT.
+            timeout: Seconds to wait, and to try again after faults that pass.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+            UnbalancedEntryError, AccountNotFoundError, AccountClosedError, AmountError, BalanceLimitError,
+                PeriodClosedError, EntryConflictError, AlreadyReversedError: As `uow.journal.post()`. Limits hold as
+                if the entries of a group had come one after another, in the order in which they were handed in.
+            DeadlineError: It was not posted within *timeout*, and will not be.
+            OutcomeUnknownError: *timeout* passed, or the manager was disconnected, while it was being posted.
+
+        Database:
+            A share of one INSERT statement, which locks the accounts' rows in the order of their ids; one SELECT
+            more for replays, and one where an account was never posted to. Where an account has limits, a
+            transaction with four statements.
+        """
+        lane = self._lane()
+        lane.require_open()
+        ticket = await self._ticket(entry, ledger)
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                await lane.enter()
+                lane.put(ticket)
+                return await ticket.answer
+        except TimeoutError:
+            if ticket.answer.done() and not ticket.answer.cancelled():
+                return ticket.answer.result()
+            if not limit.expired():
+                raise
+            raise ticket.given_up(timeout) from ticket.last_error
+
+    @overload
+    async def post_many(
+        self,
+        entries: Iterable[NewEntry],
+        *,
+        ledger: Ledger | int | str,
+        atomic: Literal[False] = False,
+        timeout: float = 30.0,
+    ) -> list[Posted | FinanceError]: ...
+    @overload
+    async def post_many(
+        self, entries: Iterable[NewEntry], *, ledger: Ledger | int | str, atomic: Literal[True], timeout: float = 30.0
+    ) -> list[Posted]: ...
+    async def post_many(
+        self, entries: Iterable[NewEntry], *, ledger: Ledger | int | str, atomic: bool = False, timeout: float = 30.0
+    ) -> list[Posted] | list[Posted | FinanceError]:
+        """Post *entries*, and answer for each in their order.
+
+        Args:
+            entries: Any number; they are taken some thousands at a time.
+            ledger: The ledger, its id or its name.
+            atomic: Post all of them in one transaction, or none.
+            timeout: Seconds that a group of some thousands may take, faults that pass included; with *atomic*, all.
+
+        Returns:
+            For each entry what `post()` would have returned or, without *atomic*, the error that it would have raised.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+            InvalidError: With *atomic*, two entries have the same id.
+            FinanceError: With *atomic*, one of them was refused, and none is stored.
+        """
+        lane = self._lane()
+        lane.require_open()
+        ledger_id = await self._find_ledger(ledger)
+        if atomic:
+            return await self._post_atomically(lane, ledger_id, list(entries), timeout)
+        tickets = (Ticket(ledger_id, _require_entry(entry)) for entry in entries)
+        return await post_in_groups(lane, tickets, timeout)
+
+    def stats(self) -> LaneStats:
+        """Return what the fast lane has done and is doing, in numbers."""
+        return self._lane().stats()
+
+    async def _ticket(self, entry: NewEntry, ledger: Ledger | int | str) -> Ticket:
+        _require_entry(entry)
+        return Ticket(await self._find_ledger(ledger), entry)
+
+    async def _post_atomically(
+        self, lane: Lane, ledger_id: int, entries: Sequence[NewEntry], timeout: float
+    ) -> list[Posted]:
+        if not entries:
+            return []
+        tickets = [Ticket(ledger_id, _require_entry(entry)) for entry in entries]
+        if len({ticket.key for ticket in tickets}) < len(tickets):
+            raise InvalidError("two entries of one call have the same id; an id is used once")
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                return await lane.post_atomically(tickets)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise tickets[0].given_up(timeout) from tickets[0].last_error
+
+
+def _require_entry(entry: Any) -> NewEntry:
+    if not isinstance(entry, NewEntry):
+        raise InvalidError(f"a {type(entry).__name__} cannot be posted: give a NewEntry")
+    return entry

@@ -1,0 +1,216 @@
+"""The lane: entries that wait go together, as one group, whenever one of its places is free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finance.errors import NotConnectedError
+from finance.journal.poster import Poster
+from finance.journal.ticket import Ticket
+from finance.repositories.posting import Key, Posted
+
+#: Entries that one group has at most.
+MOST_IN_GROUP = 2048
+#: Entries that wait at most; further callers wait for their turn to hand theirs in.
+MOST_WAITING = 8 * MOST_IN_GROUP
+
+_FAREWELL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStats:
+    """The fast lane at one instant; the counts are sums since `connect()`.
+
+    Attributes:
+        waiting: Entries that wait for a place.
+        posting: Groups that are under way, those that wait for somebody else's lock included.
+        groups: Groups that were begun.
+        entries: Entries that these had.
+        largest: Entries of the largest of them.
+    """
+
+    waiting: int
+    posting: int
+    groups: int
+    entries: int
+    largest: int
+
+
+class Lane:
+    """Takes entries in the order in which they come, and posts what waits as one group.
+
+    Args:
+        poster: How a group is posted.
+        places: Groups that may be on their way at the same time, each on a connection of its own.
+        require_usable: Raises where the pool behind it cannot be used.
+    """
+
+    def __init__(self, poster: Poster, places: int, require_usable: Callable[[], None]) -> None:
+        self._poster = poster
+        self._require_usable = require_usable
+        self._places = asyncio.Semaphore(places)
+        self._waiting: deque[Ticket] = deque()
+        self._doors: deque[asyncio.Future[None]] = deque()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_due = False
+        self._is_closing = False
+        self._groups = self._entries = self._largest = 0
+
+    def stats(self) -> LaneStats:
+        """Return what the lane has done and is doing."""
+        return LaneStats(len(self._waiting), len(self._tasks), self._groups, self._entries, self._largest)
+
+    # --- coming in ---------------------------------------------------------------------------------
+
+    def require_open(self) -> None:
+        """Check that it takes entries.
+
+        Raises:
+            NotConnectedError, WrongLoopError, ForkedError: It does not.
+        """
+        if self._is_closing:
+            raise NotConnectedError(disconnected=True)
+        self._require_usable()
+
+    async def enter(self) -> None:
+        """Wait for the turn to hand in an entry: when the server is slow, callers queue up rather than entries."""
+        while len(self._waiting) >= MOST_WAITING:
+            door: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._doors.append(door)
+            await door
+            self.require_open()
+
+    def put(self, ticket: Ticket) -> None:
+        """Take an entry. It goes with whatever else waits when a place is free."""
+        self._waiting.append(ticket)
+        self._look()
+
+    async def post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        """Post *tickets* as a group of their own, and return when each has its answer.
+
+        Args:
+            tickets: The entries, in the order in which limits are to hold for them.
+            predecessor: What is to be done before, where the entries touch limits.
+        """
+        await asyncio.shield(self.spawn(self._post_group(tickets, predecessor)))
+
+    async def post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
+        """Post all of *tickets* in one transaction, or none.
+
+        Raises:
+            FinanceError: One of them was refused, or a fault did not pass.
+        """
+        answers: list[Posted] = await self.spawn(self._post_atomically(tickets))
+        return answers
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Have *work* done whatever becomes of its caller; `close()` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # --- going on ----------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self.spawn(self._post_waiting())
+
+    async def _post_waiting(self) -> None:
+        try:
+            async with self._places:
+                self._is_due = False
+                group = self._take()
+                if self._waiting:
+                    self._look()
+                await self._post(group, None)
+        except asyncio.CancelledError:
+            self._is_due = False
+            raise
+
+    async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        try:
+            async with self._places:
+                await self._post(tickets, predecessor)
+        except asyncio.CancelledError:
+            _cut_off(tickets)
+            raise
+        await asyncio.wait([ticket.answer for ticket in tickets])
+
+    async def _post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
+        async with self._places:
+            return await self._poster.post_atomically(tickets)
+
+    def _take(self) -> list[Ticket]:
+        group: list[Ticket] = []
+        while self._waiting and len(group) < MOST_IN_GROUP:
+            ticket = self._waiting.popleft()
+            if ticket.is_open:
+                group.append(ticket)
+        for _ in range(min(len(self._doors), MOST_WAITING - len(self._waiting))):
+            door = self._doors.popleft()
+            if not door.done():
+                door.set_result(None)
+        return group
+
+    async def _post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        leaders = self._leaders(tickets)
+        if not leaders:
+            return
+        self._groups += 1
+        self._entries += len(tickets)
+        self._largest = max(self._largest, len(tickets))
+        try:
+            held_up = await self._poster.post(leaders, predecessor)
+        except asyncio.CancelledError:
+            _cut_off(tickets)
+            raise
+        if held_up:
+            self.spawn(self._post_held_up(held_up))
+
+    async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
+        try:
+            await self._poster.post_held_up(tickets)
+        except asyncio.CancelledError:
+            _cut_off(tickets)
+            raise
+
+    def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Return the first ticket of each key; the others follow it."""
+        leaders: dict[Key, Ticket] = {}
+        for ticket in tickets:
+            if ticket.is_following:
+                continue
+            leader = leaders.setdefault(ticket.key, ticket)
+            if leader is not ticket:
+                leader.be_followed_by(ticket, self.put)
+        return list(leaders.values())
+
+    # --- closing -----------------------------------------------------------------------------------
+
+    async def close(self, timeout: float) -> None:
+        """Post what waits, for *timeout* seconds at most; the others are told what is known of their entries."""
+        self._is_closing = True
+        for door in self._doors:
+            if not door.done():
+                door.set_result(None)
+        end = asyncio.get_running_loop().time() + timeout
+        while self._tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(tuple(self._tasks), timeout=left)
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+        _cut_off(tuple(self._waiting))
+        self._waiting.clear()
+
+
+def _cut_off(tickets: Sequence[Ticket]) -> None:
+    for ticket in tickets:
+        ticket.refuse(ticket.cut_off())

@@ -1,0 +1,81 @@
+"""Many entries of one caller: in groups that follow each other closely, and never overtake where limits are touched."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from finance.errors import FinanceError
+from finance.journal.lane import MOST_IN_GROUP, Lane
+from finance.journal.ticket import Ticket
+from finance.repositories import Posted
+
+#: Groups of one call that are under way at the same time, or wait for a place.
+_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    tickets: Sequence[Ticket]
+    #: Done when these and all before them have their answers.
+    task: asyncio.Task[None]
+
+    async def answers(self) -> list[Posted | FinanceError]:
+        await self.task
+        return [_answer(ticket) for ticket in self.tickets]
+
+    def give_up(self) -> None:
+        self.task.cancel()
+        for ticket in self.tickets:
+            ticket.answer.cancel()
+
+
+async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) -> list[Posted | FinanceError]:
+    """Post *tickets*, and return the answer of each in their order. A group has *timeout* seconds."""
+    answers: list[Posted | FinanceError] = []
+    under_way: list[_Group] = []
+    predecessor: asyncio.Task[None] | None = None
+    try:
+        while taken := list(itertools.islice(tickets, MOST_IN_GROUP)):
+            _follow(lane, taken, (ticket for group in under_way for ticket in group.tickets))
+            predecessor = asyncio.create_task(_post(lane, taken, predecessor, timeout))
+            under_way.append(_Group(taken, predecessor))
+            if len(under_way) == _AHEAD:
+                answers += await under_way.pop(0).answers()
+        for group in under_way:
+            answers += await group.answers()
+    except BaseException:
+        for group in under_way:
+            group.give_up()
+        raise
+    return answers
+
+
+async def _post(lane: Lane, tickets: Sequence[Ticket], predecessor: asyncio.Task[None] | None, timeout: float) -> None:
+    try:
+        async with asyncio.timeout(timeout):
+            await lane.post_group(tickets, predecessor)
+    except TimeoutError:
+        for ticket in tickets:
+            ticket.refuse(ticket.given_up(timeout))
+    if predecessor is not None:
+        await asyncio.wait((predecessor,))
+
+
+def _follow(lane: Lane, tickets: Iterable[Ticket], earlier: Iterable[Ticket]) -> None:
+    """Have those of *tickets* that have the key of an earlier one wait for that: its group may be overtaken."""
+    first = {ticket.key: ticket for ticket in earlier if not ticket.is_following}
+    for ticket in tickets:
+        if (leader := first.get(ticket.key)) is not None:
+            leader.be_followed_by(ticket, lane.put)
+
+
+def _answer(ticket: Ticket) -> Posted | FinanceError:
+    error = ticket.answer.exception()
+    if error is None:
+        return ticket.answer.result()
+    if isinstance(error, FinanceError):
+        return error
+    raise error

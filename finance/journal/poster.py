@@ -1,0 +1,296 @@
+"""How a group of entries is posted: in one statement, and in halves where one of them is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from finance.connection import Connection, Observer
+from finance.connection.backoff import full_jitter
+from finance.errors import (
+    AccountNotFoundError,
+    BalanceLimitError,
+    ConflictError,
+    DatabaseError,
+    FinanceError,
+    InvalidError,
+    LedgerNotFoundError,
+    LockTimeoutError,
+    NotFoundError,
+    Outcome,
+    QueryTimeoutError,
+    SerializationError,
+)
+from finance.journal.limits import refused_in_order
+from finance.journal.ticket import Ticket
+from finance.repositories import KnownCurrencies
+from finance.repositories.posting import (
+    Draft,
+    Fetch,
+    Key,
+    Limit,
+    Posted,
+    draft,
+    insert,
+    lock_limits,
+    look_up,
+    replayed,
+    stored,
+)
+
+#: How long a group waits for a lock of somebody else, before its entries go apart.
+GROUP_PATIENCE = 0.1
+#: How long a single entry does, before it lets go of what it has locked itself and tries again.
+SINGLE_PATIENCE = 1.0
+
+_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS_MAX = 1.0
+# Groups that met a lock of somebody else may have so many statements under way beside the others.
+_HELD_UP = 2
+
+#: What says something of one entry. Whatever else is refused, is refused to all.
+_OF_AN_ENTRY = (InvalidError, NotFoundError, ConflictError, DatabaseError, QueryTimeoutError)
+
+
+class Poster:
+    """Posts groups of tickets until each has its answer.
+
+    Args:
+        fetch: Runs a statement that commits by itself.
+        transaction: Opens a database transaction with a lock timeout in seconds, or the manager's.
+        currencies: What is known of accounts.
+        observer: Hears of retries.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        transaction: Callable[[float | None], AbstractAsyncContextManager[Connection]],
+        currencies: KnownCurrencies,
+        observer: Observer,
+    ) -> None:
+        self._fetch = fetch
+        self._transaction = transaction
+        self._currencies = currencies
+        self._observer = observer
+        self._limited: set[int] = set()
+        self._held_up = asyncio.Semaphore(_HELD_UP)
+
+    async def post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None = None) -> list[Ticket]:
+        """Post *tickets*, which have different keys, in the order in which they came.
+
+        Args:
+            tickets: The entries.
+            predecessor: What is to be done before, where they touch limits.
+
+        Returns:
+            Those that wait for a lock that somebody else has: they are for `post_held_up()`.
+        """
+        return await self._post(list(tickets), contextlib.nullcontext(), GROUP_PATIENCE, predecessor)
+
+    async def post_held_up(self, tickets: Sequence[Ticket]) -> None:
+        """Post *tickets* that met somebody else's lock: apart, and again until the lock is free."""
+        doubled = 0
+        left = [list(tickets)]
+        while left:
+            group = left.pop(0)
+            patience = GROUP_PATIENCE if len(group) > 1 else SINGLE_PATIENCE
+            stuck = await self._post(group, self._held_up, patience, None)
+            if len(stuck) > 1:
+                left[:0] = _halves(stuck)
+            elif stuck:
+                left.append(stuck)
+                await asyncio.sleep(full_jitter(doubled, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX))
+                doubled += 1
+
+    async def post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
+        """Post all of *tickets*, which have different keys, in one transaction, until it is done or refused.
+
+        Raises:
+            FinanceError: One of them is refused, and none is stored.
+        """
+        attempt = 0
+        while True:
+            try:
+                return await self._try_atomically(tickets)
+            except FinanceError as error:
+                _fail(tickets, error)
+                if not _is_passing(error):
+                    raise
+                attempt += 1
+                await self._pause(attempt, error)
+
+    async def _try_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
+        known = self._currencies
+        await look_up(self._fetch, ((ticket.ledger_id, ticket.entry) for ticket in tickets), known)
+        drafts = [draft(ticket.ledger_id, ticket.entry, known) for ticket in tickets]
+        for ticket in tickets:
+            ticket.begin()
+        connection: Connection | None = None
+        try:
+            async with self._transaction(None) as connection:
+                new = await insert(connection.fetch, drafts)
+                old = [each for each in drafts if each.key not in new]
+                hashes = await stored(connection.fetch, old)
+                if len(hashes) < len(old):
+                    raise SerializationError
+                return [
+                    Posted(each.entry.id, is_replay=False) if each.key in new else replayed(each, hashes[each.key])
+                    for each in drafts
+                ]
+        finally:
+            if connection is None or connection.outcome is Outcome.NOT_APPLIED:
+                for ticket in tickets:
+                    ticket.is_sent = False
+
+    async def _post(
+        self,
+        tickets: list[Ticket],
+        places: AbstractAsyncContextManager[object],
+        patience: float,
+        predecessor: asyncio.Future[Any] | None,
+    ) -> list[Ticket]:
+        attempt = 0
+        stuck: list[Ticket] = []
+        while tickets := [ticket for ticket in tickets if ticket.is_open]:
+            try:
+                async with places:
+                    await self._try(tickets, patience, predecessor)
+            except LockTimeoutError as error:
+                _fail(tickets, error)
+                return stuck + tickets
+            except BalanceLimitError as error:
+                _fail(tickets, error)
+                if len(tickets) == 1:
+                    tickets[0].refuse(error)
+                elif error.account_id is None or error.account_id in self._limited:
+                    first, tickets = _halves(tickets)
+                    stuck += await self._post(first, places, patience, predecessor)
+                else:
+                    self._limited.add(error.account_id)
+            except Exception as error:  # none of them may be left without an answer
+                _fail(tickets, error)
+                if _is_passing(error):
+                    attempt += 1
+                    await self._pause(attempt, error)
+                elif len(tickets) > 1 and _is_of_an_entry(error):
+                    first, tickets = _halves(tickets)
+                    stuck += await self._post(first, places, patience, predecessor)
+                else:
+                    for ticket in tickets:
+                        ticket.refuse(error)
+        return stuck
+
+    async def _try(self, tickets: Sequence[Ticket], patience: float, predecessor: asyncio.Future[Any] | None) -> None:
+        """Post *tickets* once, and answer each."""
+        tickets = await self._with_drafts(tickets)
+        if not tickets:
+            return
+        drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
+        for ticket in tickets:
+            ticket.begin()
+        refused: dict[Key, FinanceError] = {}
+        if len(drafts) > 1 and self._touch_limits(drafts):
+            if predecessor is not None:
+                await asyncio.wait((predecessor,))
+            new, refused = await self._post_in_order(drafts, patience)
+        else:
+            new = await insert(self._fetch, drafts, lock_timeout=f"{patience * 1000:.0f}ms")
+        old = [each for each in drafts if each.key not in new and each.key not in refused]
+        hashes = await stored(self._fetch, old)
+        if len(hashes) < len(old):
+            raise SerializationError  # a statement that looks later sees what kept the insertion out
+        for ticket, each in zip(tickets, drafts, strict=True):
+            _answer(ticket, each, new, refused, hashes)
+
+    async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        """Make the drafts that are missing, and answer whoever handed in what cannot be one."""
+        new = [ticket for ticket in tickets if ticket.draft is None]
+        if not new:
+            return tickets
+        await look_up(self._fetch, ((ticket.ledger_id, ticket.entry) for ticket in new), self._currencies)
+        for ticket in new:
+            try:
+                ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
+            except AccountNotFoundError as error:
+                ticket.refuse(await self._not_found(ticket, error))
+            except Exception as error:  # whatever is wrong with one entry is told to its caller alone
+                ticket.refuse(error)
+        return [ticket for ticket in tickets if ticket.is_open]
+
+    async def _not_found(self, ticket: Ticket, error: AccountNotFoundError) -> NotFoundError:
+        """Return *error*, or that there is no such ledger: nobody had asked before."""
+        rows = await self._fetch("SELECT id FROM ledgers WHERE id = $1", ticket.ledger_id)
+        return error if rows else LedgerNotFoundError(ticket.ledger_id)
+
+    def _touch_limits(self, drafts: Sequence[Draft]) -> bool:
+        return bool(self._limited) and any(not self._limited.isdisjoint(each.currencies) for each in drafts)
+
+    async def _post_in_order(
+        self, drafts: Sequence[Draft], patience: float
+    ) -> tuple[set[Key], dict[Key, FinanceError]]:
+        """Post those of *drafts* that the limits allow one after another; the accounts are locked before.
+
+        Returns:
+            The keys that are new, and what those that were refused are told.
+        """
+        async with self._transaction(patience) as connection:
+            limits = await lock_limits(connection.fetch, drafts)
+            self._remember(drafts, limits)
+            known = await stored(connection.fetch, drafts)
+            unknown = [each for each in drafts if each.key not in known]
+            refused = refused_in_order(unknown, limits)
+            accepted = [each for each in unknown if each.key not in refused]
+            new = await insert(connection.fetch, accepted) if accepted else set()
+            if len(new) < len(accepted):
+                raise SerializationError  # one of them was stored meanwhile, and moved other balances than was reckoned
+        return new, refused
+
+    def _remember(self, drafts: Sequence[Draft], limits: Mapping[int, Limit]) -> None:
+        touched = {account for each in drafts for account in each.currencies}
+        self._limited -= touched - limits.keys()
+        self._limited |= limits.keys()
+
+    async def _pause(self, attempt: int, error: BaseException) -> None:
+        seconds = full_jitter(attempt - 1, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX)
+        self._observer.retried(attempt, seconds, error)
+        await asyncio.sleep(seconds)
+
+
+def _answer(
+    ticket: Ticket,
+    draft: Draft,
+    new: set[Key],
+    refused: dict[Key, FinanceError],
+    hashes: dict[Key, bytes | None],
+) -> None:
+    if draft.key in new:
+        ticket.grant(Posted(draft.entry.id, is_replay=False))
+    elif draft.key in refused:
+        ticket.refuse(refused[draft.key])
+    else:
+        try:
+            ticket.grant(replayed(draft, hashes[draft.key]))
+        except FinanceError as error:
+            ticket.refuse(error)
+
+
+def _fail(tickets: Iterable[Ticket], error: BaseException) -> None:
+    for ticket in tickets:
+        ticket.fail(error)
+
+
+def _halves(tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
+    middle = len(tickets) // 2
+    return tickets[:middle], tickets[middle:]
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, FinanceError) and (error.retryable or error.outcome is Outcome.UNKNOWN)
+
+
+def _is_of_an_entry(error: BaseException) -> bool:
+    return isinstance(error, _OF_AN_ENTRY) or not isinstance(error, FinanceError)

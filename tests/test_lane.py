@@ -1,0 +1,438 @@
+"""The fast lane: entries of concurrent callers go together, and each caller has an answer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+
+from finance import DatabaseManager, NewEntry, NewPosting, Posted
+from finance.errors import (
+    AccountClosedError,
+    AccountNotFoundError,
+    AmountError,
+    BalanceLimitError,
+    DeadlineError,
+    EntryConflictError,
+    FinanceError,
+    InvalidError,
+    LedgerNotFoundError,
+    NotConnectedError,
+    Outcome,
+    OutcomeUnknownError,
+    PeriodClosedError,
+    UnbalancedEntryError,
+)
+from tests.network import Wire, database_of
+
+TODAY = date(2026, 11, 22)
+
+
+class Books:
+    """A ledger with accounts, and entries between them."""
+
+    def __init__(self, ledger: int, accounts: Sequence[int]) -> None:
+        self.ledger = ledger
+        self.accounts = list(accounts)
+
+    def entry(self, amount: object = 1, *, to: int = 0, of: int = 1, on: date = TODAY) -> NewEntry:
+        """Move *amount* to one account out of another one."""
+        value = Decimal(str(amount))
+        lines = [NewPosting(self.accounts[to], value), NewPosting(self.accounts[of], -value)]
+        return NewEntry(on, "move", lines)
+
+
+@pytest_asyncio.fixture
+async def books(db: DatabaseManager) -> Books:
+    """Six accounts."""
+    return await open_books(db)
+
+
+async def open_books(db: DatabaseManager) -> Books:
+    """Open a ledger with six accounts."""
+    async with db.unit_of_work("Lane", base_currency="EUR") as uow:
+        opened = [await uow.accounts.open(f"Assets:A{number}", currency="EUR") for number in range(6)]
+        return Books(uow.ledger_id, [account.id for account in opened])
+
+
+async def limit(db: DatabaseManager, books: Books, number: int, **limits: object) -> None:
+    """Give an account limits."""
+    async with db.unit_of_work(books.ledger) as uow:
+        await uow.accounts.update(await uow.accounts.get_one(books.accounts[number]), **limits)  # type: ignore[arg-type]
+
+
+async def balance(db: DatabaseManager, books: Books, number: int) -> Decimal:
+    """Read a balance."""
+    found: Decimal = await db.fetchval("SELECT balance FROM accounts WHERE id = $1", books.accounts[number])
+    return found
+
+
+async def require_clean(db: DatabaseManager, books: Books) -> None:
+    """Check that the books agree with themselves."""
+    assert (await db.verify(books.ledger)).problems == ()
+
+
+# --- answers -----------------------------------------------------------------------------------------
+
+
+async def test_an_entry_is_durable_when_its_call_returns(db: DatabaseManager, books: Books) -> None:
+    """It is there with its postings, and its balances have moved."""
+    entry = books.entry("42.10")
+
+    posted = await db.journal.post(entry, ledger=books.ledger)
+
+    assert posted == Posted(entry.id, is_replay=False)
+    assert await balance(db, books, 0) == Decimal("42.10")
+    async with db.unit_of_work(books.ledger) as uow:
+        assert (await uow.journal.get_one(entry.id)).content_hash == entry.content_hash()
+    await require_clean(db, books)
+
+
+async def test_concurrent_callers_share_statements(db: DatabaseManager, books: Books) -> None:
+    """A hundred callers that come together need a few groups, not a hundred."""
+    answers = await asyncio.gather(*(db.journal.post(books.entry(), ledger=books.ledger) for _ in range(100)))
+
+    assert not any(answer.is_replay for answer in answers)
+    stats = db.journal.stats()
+    assert stats.entries == 100
+    assert stats.groups < 10
+    assert await balance(db, books, 0) == 100
+    await require_clean(db, books)
+
+
+async def test_a_ledger_is_its_row_its_id_or_its_name(db: DatabaseManager, books: Books) -> None:
+    """All three mean the same; one that is not there is told by its name."""
+    ledger = await db.ledgers.get(books.ledger)
+    assert ledger is not None
+    for named in (ledger, books.ledger, "Lane"):
+        await db.journal.post(books.entry(), ledger=named)
+
+    for unknown in ("Nowhere", 10**9):
+        with pytest.raises(LedgerNotFoundError):
+            await db.journal.post(books.entry(), ledger=unknown)
+    assert await balance(db, books, 0) == 3
+
+
+async def test_ledgers_share_a_group(db: DatabaseManager, books: Books) -> None:
+    """Entries of several ledgers go in one statement, and an account of another ledger is none of theirs."""
+    async with db.unit_of_work("Other", base_currency="EUR") as uow:
+        opened = [await uow.accounts.open(f"Assets:B{number}", currency="EUR") for number in range(6)]
+        other = Books(uow.ledger_id, [account.id for account in opened])
+
+    answers = await asyncio.gather(
+        *(db.journal.post(each.entry(), ledger=each.ledger) for each in (books, other) * 10),
+        db.journal.post(other.entry(), ledger=books.ledger),
+        return_exceptions=True,
+    )
+
+    assert isinstance(answers.pop(), AccountNotFoundError)
+    assert all(isinstance(answer, Posted) for answer in answers)
+    assert await balance(db, books, 0) == await balance(db, other, 0) == 10
+    await require_clean(db, books)
+    await require_clean(db, other)
+
+
+# --- exactly once ------------------------------------------------------------------------------------
+
+
+async def test_fifty_callers_of_one_entry_have_one_effect(db: DatabaseManager, books: Books) -> None:
+    """One of them posts it; the others are told a replay."""
+    entry = books.entry()
+
+    answers = await asyncio.gather(*(db.journal.post(entry, ledger=books.ledger) for _ in range(50)))
+
+    assert sorted(answer.is_replay for answer in answers) == [False] + [True] * 49
+    assert await balance(db, books, 0) == 1
+
+
+async def test_an_id_with_other_content_is_refused(db: DatabaseManager, books: Books) -> None:
+    """Whether the first is stored already, or in the same group."""
+    entry, other = books.entry(1), books.entry(2)
+    object.__setattr__(other, "id", entry.id)
+
+    first, second = await asyncio.gather(
+        db.journal.post(entry, ledger=books.ledger),
+        db.journal.post(other, ledger=books.ledger),
+        return_exceptions=True,
+    )
+
+    assert isinstance(first, Posted)
+    assert isinstance(second, EntryConflictError)
+    with pytest.raises(EntryConflictError):
+        await db.journal.post(other, ledger=books.ledger)
+    assert await balance(db, books, 0) == 1
+
+
+async def test_the_second_of_an_id_stands_in_for_a_first_that_is_refused(db: DatabaseManager, books: Books) -> None:
+    """As if they had come one after another."""
+    await limit(db, books, 1, minimum_balance=-1)
+    refused, posted = books.entry(2), books.entry(1)
+    object.__setattr__(posted, "id", refused.id)
+
+    answers = await asyncio.gather(
+        *(db.journal.post(each, ledger=books.ledger) for each in (refused, posted)), return_exceptions=True
+    )
+
+    assert isinstance(answers[0], BalanceLimitError)
+    assert answers[1] == Posted(posted.id, is_replay=False)
+
+
+async def test_a_lost_answer_is_met_by_posting_the_same_ids_again(wire: Wire, dsn: str) -> None:
+    """The server committed and its answer was lost: nobody hears of it, and nothing is doubled."""
+    async with DatabaseManager(wire.dsn(database_of(dsn))) as db:
+        books = await open_books(db)
+        await db.journal.post(books.entry(), ledger=books.ledger)
+        wire.break_after = b"INSERT INTO journal_entries"
+        posting = [asyncio.create_task(db.journal.post(books.entry(), ledger=books.ledger)) for _ in range(20)]
+        await asyncio.sleep(0.3)
+        wire.break_after = None
+
+        answers = await asyncio.gather(*posting)
+
+        assert len({answer.id for answer in answers}) == 20
+        assert await balance(db, books, 0) == 21
+        await require_clean(db, books)
+
+
+async def test_killed_backends_are_heard_of_by_nobody(db: DatabaseManager, books: Books, dsn: str) -> None:
+    """Every entry is stored once, whatever becomes of the connections."""
+    async with DatabaseManager(dsn) as other:
+        posting = [asyncio.create_task(_post_many_times(db, books, 30)) for _ in range(10)]
+        for _ in range(5):
+            await asyncio.sleep(0.05)
+            await other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await asyncio.gather(*posting)
+
+    assert await balance(db, books, 0) == 300
+    await require_clean(db, books)
+
+
+async def _post_many_times(db: DatabaseManager, books: Books, times: int) -> None:
+    for _ in range(times):
+        await db.journal.post(books.entry(), ledger=books.ledger)
+
+
+# --- neighbours --------------------------------------------------------------------------------------
+
+
+async def test_a_refused_entry_does_not_harm_its_neighbours(db: DatabaseManager, books: Books) -> None:
+    """Each bad one gets its own error; all others are posted."""
+    async with db.unit_of_work(books.ledger) as uow:
+        await uow.accounts.close(await uow.accounts.get_one(books.accounts[5]), on=TODAY)
+        await uow.ledgers.close_through(books.ledger, date(2020, 1, 1))
+    bad = {
+        AccountClosedError: books.entry(to=5),
+        PeriodClosedError: books.entry(on=date(2019, 5, 5)),
+        UnbalancedEntryError: NewEntry(
+            TODAY, "bad", [NewPosting(books.accounts[0], 1), NewPosting(books.accounts[1], -2)]
+        ),
+        AccountNotFoundError: NewEntry(TODAY, "bad", [NewPosting(10**12, 1), NewPosting(books.accounts[1], -1)]),
+        InvalidError: books.entry("0.001"),
+    }
+    good = [books.entry() for _ in range(40)]
+    entries = [*good[:20], *bad.values(), *good[20:]]
+
+    answers = await asyncio.gather(
+        *(db.journal.post(entry, ledger=books.ledger) for entry in entries), return_exceptions=True
+    )
+
+    for kind, answer in zip(bad, answers[20:25], strict=True):
+        assert isinstance(answer, kind), answer
+    assert all(isinstance(answer, Posted) for answer in [*answers[:20], *answers[25:]])
+    assert await balance(db, books, 0) == 40
+    await require_clean(db, books)
+
+
+@pytest.mark.parametrize("what", ["account", "id"])
+async def test_a_strangers_open_transaction_holds_up_its_own_entries_only(
+    db: DatabaseManager, books: Books, dsn: str, what: str
+) -> None:
+    """Whoever needs what it has locked waits until it ends; the others are answered meanwhile."""
+    held = books.entry(to=4, of=5)
+    others = [books.entry(to=0, of=1) for _ in range(30)]
+    async with DatabaseManager(dsn) as stranger:
+        async with stranger.unit_of_work(books.ledger) as uow:
+            if what == "account":
+                await uow.accounts.get_one(books.accounts[5], for_update=True)
+            else:
+                await uow.journal.post(held)
+            waiting = asyncio.create_task(db.journal.post(held, ledger=books.ledger))
+            answers = await asyncio.gather(*(db.journal.post(entry, ledger=books.ledger) for entry in others))
+            assert not waiting.done()
+        posted = await waiting
+
+    assert not any(answer.is_replay for answer in answers)
+    assert posted.is_replay == (what == "id")
+    assert await balance(db, books, 0) == 30
+    await require_clean(db, books)
+
+
+# --- limits ------------------------------------------------------------------------------------------
+
+
+async def test_limits_hold_in_order_of_arrival(db: DatabaseManager, books: Books) -> None:
+    """What is paid in later does not cover what was paid out before, though their sum would."""
+    await limit(db, books, 0, minimum_balance=0)
+    out, into, again = books.entry(-5), books.entry(5), books.entry(-5)
+
+    answers = await asyncio.gather(
+        *(db.journal.post(entry, ledger=books.ledger) for entry in (out, into, again)), return_exceptions=True
+    )
+
+    assert isinstance(answers[0], BalanceLimitError)
+    assert answers[0].account_id == books.accounts[0]
+    assert [isinstance(answer, Posted) for answer in answers] == [False, True, True]
+    assert await balance(db, books, 0) == 0
+    await require_clean(db, books)
+
+
+async def test_a_replay_takes_no_part_in_the_limits(db: DatabaseManager, books: Books) -> None:
+    """It is stored already, and moves nothing: what comes behind it is not refused for its sake."""
+    await limit(db, books, 0, maximum_balance=10)
+    first, second = books.entry(6), books.entry(4)
+    await db.journal.post(first, ledger=books.ledger)
+
+    answers = await asyncio.gather(*(db.journal.post(entry, ledger=books.ledger) for entry in (first, second)))
+
+    assert [answer.is_replay for answer in answers] == [True, False]
+    assert await balance(db, books, 0) == 10
+
+
+async def test_fifty_entries_of_one_group_stop_at_the_limit(db: DatabaseManager, books: Books) -> None:
+    """As many as there is room for are posted: the first ones."""
+    await limit(db, books, 0, maximum_balance=20)
+
+    answers = await asyncio.gather(
+        *(db.journal.post(books.entry(), ledger=books.ledger) for _ in range(50)), return_exceptions=True
+    )
+
+    assert [isinstance(answer, Posted) for answer in answers] == [True] * 20 + [False] * 30
+    assert await balance(db, books, 0) == 20
+
+
+# --- giving up ---------------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_caller_takes_its_entry_out_and_no_other(db: DatabaseManager, books: Books) -> None:
+    """One that had not been sent yet is not posted; its neighbours are."""
+    tasks = [asyncio.create_task(db.journal.post(books.entry(), ledger=books.ledger)) for _ in range(20)]
+    await asyncio.sleep(0)
+    tasks[7].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert isinstance(answers[7], asyncio.CancelledError)
+    assert all(isinstance(answer, Posted) for number, answer in enumerate(answers) if number != 7)
+    assert await balance(db, books, 0) == 19
+    await require_clean(db, books)
+
+
+async def test_a_caller_that_waits_too_long_learns_what_is_known(db: DatabaseManager, books: Books, dsn: str) -> None:
+    """Nothing was stored, for it never got the lock; the same entry can be posted afterwards."""
+    entry = books.entry()
+    async with DatabaseManager(dsn) as stranger, stranger.unit_of_work(books.ledger) as uow:
+        await uow.accounts.get_one(books.accounts[0], for_update=True)
+        with pytest.raises(FinanceError) as caught:
+            await db.journal.post(entry, ledger=books.ledger, timeout=0.5)
+
+    assert isinstance(caught.value, DeadlineError | OutcomeUnknownError)
+    answer = await db.journal.post(entry, ledger=books.ledger)
+    if caught.value.outcome is Outcome.NOT_APPLIED:
+        assert not answer.is_replay
+    assert await balance(db, books, 0) == 1
+
+
+async def test_disconnecting_posts_what_waits(dsn: str) -> None:
+    """Every caller has its answer before the connections are closed."""
+    async with DatabaseManager(dsn) as db:
+        books = await open_books(db)
+        posting = [asyncio.create_task(db.journal.post(books.entry(), ledger=books.ledger)) for _ in range(100)]
+        await asyncio.sleep(0.005)
+
+    assert not any(answer.is_replay for answer in await asyncio.gather(*posting))
+    with pytest.raises(NotConnectedError):
+        await db.journal.post(books.entry(), ledger=books.ledger)
+    async with DatabaseManager(dsn) as db:
+        assert await balance(db, books, 0) == 100
+
+
+async def test_what_is_not_posted_in_time_is_told_at_disconnection(dsn: str) -> None:
+    """Nobody waits for ever, and nobody is told an untruth."""
+    async with DatabaseManager(dsn) as stranger:
+        db = DatabaseManager(dsn)
+        await db.connect()
+        books = await open_books(db)
+        entries = [books.entry() for _ in range(10)]
+        async with stranger.unit_of_work(books.ledger) as uow:
+            await uow.accounts.get_one(books.accounts[0], for_update=True)
+            posting = [asyncio.create_task(db.journal.post(entry, ledger=books.ledger)) for entry in entries]
+            await asyncio.sleep(0.2)
+            await db.disconnect(0.2)
+            answers = await asyncio.gather(*posting, return_exceptions=True)
+        stored = {row["id"] for row in await stranger.fetch("SELECT id FROM journal_entries")}
+
+        for entry, answer in zip(entries, answers, strict=True):
+            assert isinstance(answer, OutcomeUnknownError | NotConnectedError)
+            assert isinstance(answer, OutcomeUnknownError) or entry.id not in stored
+            await stranger.journal.post(entry, ledger=books.ledger)
+        assert await balance(stranger, books, 0) == 10
+
+
+# --- many at once ------------------------------------------------------------------------------------
+
+
+async def test_many_entries_are_answered_one_by_one(db: DatabaseManager, books: Books) -> None:
+    """In their order, in groups of any size; the refused ones with the error that `post()` would raise."""
+    entries = [books.entry() for _ in range(5000)]
+    entries[1234] = books.entry("0.001")
+    entries[4000] = entries[10]
+
+    answers = await db.journal.post_many(iter(entries), ledger=books.ledger)
+
+    assert isinstance(answers[1234], InvalidError)
+    assert answers[4000] == Posted(entries[10].id, is_replay=True)
+    posted = [answer for answer in answers if isinstance(answer, Posted)]
+    assert len(posted) == 4999
+    assert [answer.id for answer in posted] == [entry.id for number, entry in enumerate(entries) if number != 1234]
+    assert await balance(db, books, 0) == 4998
+    await require_clean(db, books)
+
+
+async def test_no_entries_are_no_work(db: DatabaseManager, books: Books) -> None:
+    """An empty list is answered with one."""
+    assert await db.journal.post_many([], ledger=books.ledger) == []
+    assert await db.journal.post_many([], ledger=books.ledger, atomic=True) == []
+
+
+async def test_all_or_none_are_posted_on_demand(db: DatabaseManager, books: Books) -> None:
+    """One that is refused takes the others with it; without it they are posted, and replayed."""
+    entries = [books.entry() for _ in range(100)]
+    with pytest.raises(AmountError):
+        await db.journal.post_many([*entries, books.entry("0.001")], ledger=books.ledger, atomic=True)
+    assert await balance(db, books, 0) == 0
+
+    answers = await db.journal.post_many(entries, ledger=books.ledger, atomic=True)
+    again = await db.journal.post_many(entries, ledger=books.ledger, atomic=True)
+
+    assert not any(answer.is_replay for answer in answers)
+    assert all(answer.is_replay for answer in again)
+    assert await balance(db, books, 0) == 100
+    with pytest.raises(InvalidError, match="same id"):
+        await db.journal.post_many([entries[0], entries[0]], ledger=books.ledger, atomic=True)
+
+
+async def test_what_is_no_entry_is_refused_by_its_type(db: DatabaseManager, books: Books) -> None:
+    """Before anything is sent."""
+    with pytest.raises(InvalidError, match="NewEntry"):
+        await db.journal.post("lunch", ledger=books.ledger)  # type: ignore[arg-type]
+    with pytest.raises(InvalidError, match="NewEntry"):
+        await db.journal.post_many([books.entry(), None], ledger=books.ledger)  # type: ignore[list-item]
+    with pytest.raises(InvalidError, match="ledger"):
+        await db.journal.post(books.entry(), ledger=1.5)  # type: ignore[arg-type]
+    assert await balance(db, books, 0) == 0
