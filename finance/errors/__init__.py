@@ -9,6 +9,7 @@
     |   |-- NotConnectedError           before `connect()` or after `disconnect()`
     |   |-- ClosedError                 a transaction or unit of work that is over
     |   |-- ConcurrentUseError          two tasks share one transaction
+    |   |-- LedgerRequiredError         under row-level security, a call named no ledger
     |   |-- ReadOnlyTransactionError    a write where only reading was asked for
     |   |-- WrongLoopError              the manager was connected in another event loop
     |   `-- ForkedError                 the manager was connected in the parent process
@@ -110,6 +111,7 @@ from finance.errors.usage import (
     ClosedError,
     ConcurrentUseError,
     ForkedError,
+    LedgerRequiredError,
     NotConnectedError,
     ReadOnlyTransactionError,
     UsageError,
@@ -152,6 +154,7 @@ __all__ = [
     "ForkedError",
     "InvalidError",
     "LedgerNotFoundError",
+    "LedgerRequiredError",
     "LockLostError",
     "LockTimeoutError",
     "MigrationLockError",

@@ -33,6 +33,9 @@ FUNCTIONS = (
     "close_period",
 )
 
+#: These do nothing that needs the rights of the tables' owner.
+PLAIN = frozenset(("new_entry_id", "refuse_change", "refuse_from_outside", "count_version", "close_period"))
+
 # True for a statement that no guard has written. A guard names the depth of the trigger that it runs in:
 # a trigger of somebody else that its statement sets off runs deeper, and counts as outside.
 _FROM_OUTSIDE = (
@@ -189,14 +192,21 @@ def function_sql(name: str) -> str:
     """Return the statement that creates the function *name*, with its search path pinned.
 
     `SET search_path FROM CURRENT` freezes the path of whoever creates it: nothing that a caller puts
-    before the books' schema, a temporary table included, is found by a guard.
+    before the books' schema, a temporary table included, is found by a guard. As SECURITY DEFINER it writes
+    what is derived with the owner's rights, which whoever posts need not have, and sees every ledger.
     """
-    return f"{source(name)}\nSET search_path FROM CURRENT"
+    definer = "" if name in PLAIN else " SECURITY DEFINER"
+    return f"{source(name)}{definer}\nSET search_path FROM CURRENT"
+
+
+def revocation_sql(name: str) -> str:
+    """Return the statement that keeps everybody but the owner from calling the function *name*, or using it anew."""
+    return f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC"
 
 
 def statements() -> list[str]:
     """Return the statements that create every function and trigger, one each, in order."""
-    return [*map(function_sql, FUNCTIONS), *(trigger.sql for trigger in TRIGGERS)]
+    return [*map(function_sql, FUNCTIONS), *map(revocation_sql, FUNCTIONS), *(trigger.sql for trigger in TRIGGERS)]
 
 
 def create(connection: Connection) -> None:
