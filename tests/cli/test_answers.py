@@ -125,7 +125,7 @@ async def test_verify_fails_when_the_books_contradict_themselves(run: Run, db: D
 
 def test_upgrade_says_from_where_to_where(run: Run) -> None:
     """A database that is at the newest revision stays there."""
-    assert run("upgrade", "--json").document == {"from": "0001", "to": "0001"}
+    assert run("upgrade", "--json").document == {"from": "0002", "to": "0002"}
     assert "already" in run("upgrade").out
 
 

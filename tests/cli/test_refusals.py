@@ -158,7 +158,7 @@ async def test_database_without_tables_is_status_1(run: Run, server: Any) -> Non
         assert (outcome.status, outcome.out) == (1, "")
         assert "`finance upgrade`" in outcome.message
         upgraded = await asyncio.to_thread(run, "upgrade", "--json", "--database", empty)
-        assert upgraded.document == {"from": None, "to": "0001"}
+        assert upgraded.document == {"from": None, "to": "0002"}
         assert (await asyncio.to_thread(run, "import", CARD, "--database", empty)).status == 0
 
 
