@@ -32,7 +32,7 @@ REPLACED = ("05_apply_postings", "06_queue_entries", "08_settle_entry", "10_guar
 
 FUNCTIONS = (
     "close_holds()",
-    "expire_holds(bigint, bigint[])",
+    "expire_holds(bigint, bigint[], timestamptz)",
     "move_held(bigint, bigint[], numeric[])",
     "place_holds()",
     "revise_entries()",

@@ -1,7 +1,7 @@
 -- Frees what closed holds held, and refuses every other change of a hold.
 --
--- An open hold may be released, and expire once its time is over; settle_holds() alone settles it, and
--- settle_entry() then writes how much of it was taken. Fires once per UPDATE statement, after it.
+-- An open hold may be released, and expire once its time is over. The entry that names it settles it, by
+-- settle_holds(), and settle_entry() then writes how much of it was taken. Fires once per UPDATE statement, after it.
 CREATE FUNCTION close_holds() RETURNS trigger LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $function$
@@ -21,7 +21,7 @@ BEGIN
     -- A row whose key changed has no partner. As text: 1 and 1.0 are equal as JSON. Whatever column comes
     -- later is sealed until it is named here.
     FOR change IN
-        SELECT o.id, o.status AS was, n.status AS becomes, o.expires_at,
+        SELECT o.ledger_id, o.id, o.status AS was, n.status AS becomes, o.expires_at, n.entry_id,
                (to_jsonb(o) - '{status,entry_id,settled_amount,closed_at}'::text[])::text IS DISTINCT FROM
                (to_jsonb(n) - '{status,entry_id,settled_amount,closed_at}'::text[])::text AS is_refused,
                o.status = 'settled' AND to_jsonb(o) - 'settled_amount' = to_jsonb(n) - 'settled_amount' AS is_counting
@@ -35,7 +35,9 @@ BEGIN
             RAISE EXCEPTION 'a hold is closed once'
                 USING ERRCODE = 'restrict_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_closed_once',
                       DETAIL = json_build_object('hold', change.id, 'status', change.was);
-        ELSIF change.becomes = 'settled' AND NOT is_by_guard THEN
+        ELSIF change.was = 'open' AND change.becomes = 'settled' AND NOT EXISTS (
+                SELECT FROM journal_entries AS e WHERE e.ledger_id = change.ledger_id AND e.id = change.entry_id
+                   AND e.settles_id = change.id) THEN
             RAISE EXCEPTION 'a hold is settled by the entry that names it'
                 USING ERRCODE = 'restrict_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_settled_by_entry';
         ELSIF change.becomes = 'expired' AND coalesce(change.expires_at > clock_timestamp(), true) THEN

@@ -126,7 +126,7 @@ BEGIN
         END IF;
         -- The limits count what is held: a hold whose time is over must not stand in the way.
         IF is_held THEN
-            PERFORM expire_holds(the_ledger, account_ids);
+            PERFORM expire_holds(the_ledger, account_ids, clock_timestamp());
         END IF;
 
         PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);

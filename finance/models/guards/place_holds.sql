@@ -13,7 +13,8 @@ DECLARE
     hold_count bigint;
     are_open boolean;
     are_placed_now boolean;
-    is_late boolean;
+    first_expiry timestamptz;
+    locked_at timestamptz;
     account_ids bigint[];
     account_sums numeric[];
     found_count bigint;
@@ -25,13 +26,14 @@ BEGIN
         RAISE EXCEPTION 'place_holds() serves holds only'
             USING ERRCODE = 'restrict_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_own_guard';
     END IF;
-    FOR the_ledger, held_accounts, currencies, sums, counts, scales, hold_count, are_open, are_placed_now, is_late IN
+    FOR the_ledger, held_accounts, currencies, sums, counts, scales, hold_count, are_open, are_placed_now,
+        first_expiry IN
         SELECT h.ledger_id, array_agg(h.account_id), array_agg(h.currency), array_agg(h.sum), array_agg(h.holds),
-               array_agg(h.scale), sum(h.holds), bool_and(h.are_open), bool_and(h.are_placed_now), bool_or(h.is_late)
+               array_agg(h.scale), sum(h.holds), bool_and(h.are_open), bool_and(h.are_placed_now), min(h.first_expiry)
           FROM (SELECT ledger_id, account_id, currency, sum(amount) AS sum, count(*) AS holds,
                        max(min_scale(amount)) AS scale, bool_and(status = 'open') AS are_open,
                        bool_and(placed_at BETWEEN transaction_timestamp() AND clock_timestamp()) AS are_placed_now,
-                       coalesce(bool_or(expires_at <= clock_timestamp()), false) AS is_late
+                       min(expires_at) AS first_expiry
                   FROM new_holds GROUP BY ledger_id, account_id, currency) AS h
          GROUP BY h.ledger_id ORDER BY h.ledger_id
     LOOP
@@ -41,9 +43,6 @@ BEGIN
         ELSIF NOT are_placed_now THEN
             RAISE EXCEPTION 'placed_at is set by the database'
                 USING ERRCODE = 'restrict_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_placed_now';
-        ELSIF is_late THEN
-            RAISE EXCEPTION 'a hold expires after it was placed'
-                USING ERRCODE = 'check_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_expires_later';
         END IF;
         -- A hold has no date for a closing to mind; whoever posts after it must have the lock in this order.
         PERFORM pg_advisory_xact_lock_shared(1179209295, hashint8(the_ledger));
@@ -60,8 +59,14 @@ BEGIN
         IF is_refused OR found_count IS DISTINCT FROM hold_count THEN
             PERFORM refuse_postings(the_ledger, held_accounts, currencies, scales);
         END IF;
+        -- By one instant: a new hold whose time ran out while it waited must not expire before it was counted.
+        locked_at := clock_timestamp();
+        IF first_expiry <= locked_at THEN
+            RAISE EXCEPTION 'a hold expires after it was placed'
+                USING ERRCODE = 'check_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_expires_later';
+        END IF;
         IF is_held THEN
-            PERFORM expire_holds(the_ledger, account_ids);
+            PERFORM expire_holds(the_ledger, account_ids, locked_at);
         END IF;
         PERFORM move_held(the_ledger, account_ids, account_sums);
     END LOOP;
