@@ -193,7 +193,7 @@ async def test_what_cannot_be_an_amendment_is_refused(uow: UnitOfWork) -> None:
         await uow.journal.amend(uuid7(), entry(books.food, books.checking, 1))
     for change in ({"amends_id": uuid7()}, {"kind": EntryKind.REVERSAL, "reverses_id": given.id}):
         with pytest.raises(InvalidError):
-            await uow.journal.amend(given.id, dataclasses.replace(given, id=uuid7(), **change))  # type: ignore[arg-type]
+            await uow.journal.amend(given.id, dataclasses.replace(given, id=uuid7(), **change))
 
 
 # --- describing ----------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ async def test_what_cannot_be_described_is_told(uow: UnitOfWork) -> None:
             await call
     for wrong in ({"description": "a\x00b"}, {"details": {"a": float("nan")}}):
         with pytest.raises(InvalidError):
-            await uow.journal.describe(given.id, **wrong)  # type: ignore[arg-type]
+            await uow.journal.describe(given.id, **wrong)
     assert len(await uow.journal.history(given.id)) == 1
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -88,11 +89,12 @@ async def test_limits_count_what_is_held(db: DatabaseManager, funded: tuple[Ledg
     async with db.unit_of_work(ledger) as uow:
         await uow.holds.place(NewHold(books.checking, 60))
 
-    for refused in (
+    refusals: list[Callable[[UnitOfWork], Awaitable[object]]] = [
         lambda uow: uow.journal.post(entry(books.food, books.checking, "40.01")),
         lambda uow: uow.holds.place(NewHold(books.checking, "40.01")),
         lambda uow: uow.accounts.update(books.checking, minimum_balance="40.01"),
-    ):
+    ]
+    for refused in refusals:
         with pytest.raises(BalanceLimitError, match="minimum"):
             async with db.unit_of_work(ledger) as uow:
                 await refused(uow)
@@ -410,7 +412,7 @@ async def test_an_account_with_holds_is_not_closed_and_not_removed(
 async def test_a_hold_whose_time_is_over_blocks_nothing(db: DatabaseManager, funded: tuple[Ledger, Books]) -> None:
     """Whoever posts, places a hold or changes the limit finds the value free, and the hold marked."""
     ledger, books = funded
-    takers = [
+    takers: list[Callable[[UnitOfWork], Awaitable[object]]] = [
         lambda uow: uow.journal.post(entry(books.food, books.checking, 100)),
         lambda uow: uow.holds.place(NewHold(books.checking, 100)),
         lambda uow: uow.accounts.update(books.checking, minimum_balance=100),

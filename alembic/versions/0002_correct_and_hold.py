@@ -28,7 +28,7 @@ GUARDS = Path(__file__).with_name("0002_guards")
 GUARDS_BEFORE = Path(__file__).with_name("0001_guards")
 
 # Functions of 0001 that this revision replaces, by their files there.
-REPLACED = ("05_apply_postings", "06_queue_entries", "08_settle_entry", "10_guard_new_account", "11_guard_removal")
+REPLACED = ("05_apply_postings", "08_settle_entry", "10_guard_new_account", "11_guard_removal")
 
 FUNCTIONS = (
     "close_holds()",
@@ -36,7 +36,7 @@ FUNCTIONS = (
     "move_held(bigint, bigint[], numeric[])",
     "place_holds()",
     "revise_entries()",
-    "settle_holds(bigint, uuid[], uuid[])",
+    "settle_holds(bigint, uuid[], uuid[], bigint[])",
     "stamp_closing()",
 )
 

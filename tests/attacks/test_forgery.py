@@ -249,7 +249,7 @@ def _copy(table: str, verb: str, name: str, function: str) -> str:
 
 @pytest.mark.parametrize(
     "function",
-    ["apply_postings", "record_adjustment", "queue_entries", "revise_entries", "place_holds", "close_holds"],
+    ["apply_postings", "record_adjustment", "revise_entries", "place_holds", "close_holds"],
 )
 async def test_a_guard_serves_its_own_table_only(steady: Victim, function: str) -> None:
     """Attached to a table of the attacker's, it would write balances for postings that are not there."""
@@ -263,10 +263,6 @@ async def test_a_guard_serves_its_own_table_only(steady: Victim, function: str) 
             "CREATE TEMP TABLE accounts_2 ON COMMIT DROP AS SELECT * FROM accounts;"
             "CREATE TRIGGER t AFTER UPDATE ON accounts_2 FOR EACH ROW EXECUTE FUNCTION record_adjustment();",
             "UPDATE accounts_2 SET balance = balance + 5;",
-        ),
-        "queue_entries": (
-            _copy("journal_entries", "INSERT", "entries", "queue_entries"),
-            HEAD.replace("journal_entries", "journal_entries_2"),
         ),
         "revise_entries": (
             _copy("journal_entries", "UPDATE", "entries", "revise_entries"),
@@ -286,6 +282,17 @@ async def test_a_guard_serves_its_own_table_only(steady: Victim, function: str) 
     }[function]
 
     await assert_refused(steady, table + fire, SealedError)
+
+
+async def test_the_queue_guards_attached_elsewhere_change_nothing(steady: Victim) -> None:
+    """An entry that exists only in a copy of the table is looked at, and refused."""
+    await assert_refused(
+        steady,
+        "CREATE TEMP TABLE entries_2 (LIKE journal_entries INCLUDING DEFAULTS) ON COMMIT DROP;"
+        "CREATE TRIGGER t AFTER INSERT ON entries_2 REFERENCING NEW TABLE AS new_entries"
+        " FOR EACH STATEMENT EXECUTE FUNCTION queue_entries();" + HEAD.replace("journal_entries", "entries_2"),
+        UnbalancedEntryError,
+    )
 
 
 async def test_balancing_by_hand_is_a_posting_like_any(victim: Victim) -> None:

@@ -68,10 +68,12 @@ BEGIN
         SELECT array_agg(e.id ORDER BY e.id) AS ids, array_agg(e.date ORDER BY e.id) AS dates,
                bool_and(e.is_open) AS are_open, sum(e.reversals) AS reversals,
                array_agg(e.id) FILTER (WHERE e.is_linked) AS linked,
+               array_agg(e.id) FILTER (WHERE e.settles_id IS NOT NULL) AS settling,
+               array_agg(e.settles_id) FILTER (WHERE e.settles_id IS NOT NULL) AS holds,
                (SELECT l.closed_through FROM ledgers AS l WHERE l.id = the_ledger) AS closed_through
           INTO entries
           FROM unnest(entry_ids) AS u(id),
-               LATERAL (SELECT j.id, j.date,
+               LATERAL (SELECT j.id, j.date, j.settles_id,
                                coalesce(j.reverses_id, j.amends_id, j.settles_id) IS NOT NULL AS is_linked,
                                j.recorded_xid = pg_current_xact_id()::text::bigint
                                AND j.recorded_at >= transaction_timestamp() AS is_open,
@@ -127,6 +129,9 @@ BEGIN
         -- The limits count what is held: a hold whose time is over must not stand in the way.
         IF is_held THEN
             PERFORM expire_holds(the_ledger, account_ids, clock_timestamp());
+        END IF;
+        IF entries.holds IS NOT NULL THEN
+            PERFORM settle_holds(the_ledger, entries.holds, entries.settling, account_ids);
         END IF;
 
         PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);

@@ -1,5 +1,4 @@
--- Queues new journal entries that have no postings yet, for settle_entry() to look at before COMMIT; and
--- closes the holds that new entries settle, so that their postings find the value free.
+-- Queues new journal entries that have no postings yet, for settle_entry() to look at before COMMIT.
 --
 -- An entry that comes with its postings in one statement needs no queue: apply_postings() has seen all
 -- of them. Also refuses an entry that claims another origin than this transaction: postings may join
@@ -14,23 +13,14 @@ DECLARE
     is_recorded_now boolean;
     has_adjustment boolean;
     empty_entries uuid[];
-    settled_holds uuid[];
-    settling_entries uuid[];
     mode text := coalesce(current_setting('finance.applying', true), '');
     is_adjustment boolean := pg_trigger_depth() > 1 AND mode = 'adjustment ' || (pg_trigger_depth() - 1)::text;
 BEGIN
-    -- Anybody may create a table and give it this trigger; Citus adds a number to the name.
-    IF TG_TABLE_SCHEMA <> current_schema() OR NOT starts_with(TG_TABLE_NAME, 'journal_entries') THEN
-        RAISE EXCEPTION 'queue_entries() serves journal_entries only'
-            USING ERRCODE = 'restrict_violation', TABLE = 'journal_entries', CONSTRAINT = 'ck_journal_entries_own_guard';
-    END IF;
-    FOR the_ledger, entry_ids, is_recorded_now, has_adjustment, settled_holds, settling_entries IN
+    FOR the_ledger, entry_ids, is_recorded_now, has_adjustment IN
         SELECT ledger_id, array_agg(id),
                bool_and(recorded_xid = pg_current_xact_id()::text::bigint
                         AND recorded_at BETWEEN transaction_timestamp() AND clock_timestamp()),
-               bool_or(kind = 'adjustment'),
-               array_agg(settles_id ORDER BY settles_id) FILTER (WHERE settles_id IS NOT NULL),
-               array_agg(id ORDER BY settles_id) FILTER (WHERE settles_id IS NOT NULL)
+               bool_or(kind = 'adjustment')
           FROM new_entries GROUP BY ledger_id
     LOOP
         IF NOT is_recorded_now THEN
@@ -50,9 +40,6 @@ BEGIN
             INSERT INTO unsettled (ledger_id, entry_id)
             SELECT the_ledger, e.id FROM unnest(empty_entries) AS e(id) ON CONFLICT DO NOTHING;
             PERFORM set_config('finance.applying', mode, true);
-        END IF;
-        IF settled_holds IS NOT NULL THEN
-            PERFORM settle_holds(the_ledger, settled_holds, settling_entries);
         END IF;
     END LOOP;
     RETURN NULL;

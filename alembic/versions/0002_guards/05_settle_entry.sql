@@ -51,7 +51,12 @@ BEGIN
                                      WHERE p.ledger_id = h.ledger_id AND p.entry_id = NEW.entry_id
                                        AND p.account_id = h.account_id), 0) AS taken
           INTO hold FROM holds AS h WHERE h.ledger_id = NEW.ledger_id AND h.id = entry.settles_id;
-        IF hold.taken <= 0 OR hold.taken > hold.amount THEN
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'journal entry % settles a hold that is not there', NEW.entry_id
+                USING ERRCODE = 'foreign_key_violation', TABLE = 'journal_entries',
+                      CONSTRAINT = 'fk_journal_entries_ledger_id_settles_id_holds',
+                      DETAIL = json_build_object('hold', entry.settles_id);
+        ELSIF hold.taken <= 0 OR hold.taken > hold.amount THEN
             RAISE EXCEPTION 'journal entry % does not take what was held, or more', NEW.entry_id
                 USING ERRCODE = 'check_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_settled_amount',
                       DETAIL = json_build_object('hold', entry.settles_id, 'amount', hold.amount::text,
