@@ -21,10 +21,11 @@ _INSERTED = (
     "accounts",
     "journal_entries",
     "postings",
+    "holds",
     "statements",
     "statement_lines",
 )
-_UPDATED = ("ledgers", "currencies", "accounts")
+_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds")
 _DELETED = ("currencies", "accounts")
 
 _FIND = """

@@ -3,7 +3,7 @@
 Phase: before-code
 
 Revision ID: 0005
-Revises: 0001
+Revises: 0002
 Create Date: 2026-11-22
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0005"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -25,14 +25,20 @@ RECORD_ADJUSTMENT_BEFORE = Path(__file__).parent.joinpath("0001_guards", "09_rec
 WRITING = (
     "apply_postings",
     "balance_adjustment",
+    "close_holds",
+    "expire_holds",
     "guard_new_account",
     "guard_removal",
+    "move_held",
+    "place_holds",
     "queue_entries",
     "record_adjustment",
     "refuse_postings",
+    "revise_entries",
     "settle_entry",
+    "settle_holds",
 )
-OTHERS = ("close_period", "count_version", "new_entry_id", "refuse_change", "refuse_from_outside")
+OTHERS = ("close_period", "count_version", "new_entry_id", "refuse_change", "refuse_from_outside", "stamp_closing")
 
 
 def upgrade() -> None:

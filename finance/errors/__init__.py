@@ -20,13 +20,18 @@
     |   |-- AccountClosedError          a posting to a closed account
     |   |-- PeriodClosedError           a date on or before the ledger's closed period
     |   |-- BalanceLimitError           a balance beyond its account's limits
+    |   |-- HoldExceededError           an entry that takes more than was held
     |   |-- ParameterError              a value that the driver would change in silence
     |   `-- StatementFileError          a bank file that is not what it claims to be
-    |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError
+    |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
     |-- ConflictError                   what is there already says otherwise
     |   |-- AlreadyExistsError          a name or key that is taken
     |   |-- EntryConflictError          the entry's id is taken by other content
     |   |-- AlreadyReversedError        an entry is reversed once
+    |   |-- HoldConflictError           the hold's id is taken by other content
+    |   |-- HoldClosedError             a hold is settled, released or expired once
+    |   |   `-- HoldExpiredError        its time is over
+    |   |-- AccountHeldError            an account with open holds is not closed
     |   |-- SealedError                 committed books are corrected, never changed
     |   `-- StaleVersionError           somebody else changed the row first
     |-- UnavailableError                the server, or the path to it, failed
@@ -62,12 +67,17 @@ from finance.errors.base import (
     Outcome,
 )
 from finance.errors.books import (
+    AccountHeldError,
     AccountNotFoundError,
     AlreadyExistsError,
     AlreadyReversedError,
     ConflictError,
     EntryConflictError,
     EntryNotFoundError,
+    HoldClosedError,
+    HoldConflictError,
+    HoldExpiredError,
+    HoldNotFoundError,
     LedgerNotFoundError,
     NotFoundError,
     SealedError,
@@ -122,6 +132,7 @@ from finance.errors.values import (
     AmountError,
     BalanceLimitError,
     CurrencyError,
+    HoldExceededError,
     InvalidError,
     ParameterError,
     PeriodClosedError,
@@ -131,6 +142,7 @@ from finance.errors.values import (
 
 __all__ = [
     "AccountClosedError",
+    "AccountHeldError",
     "AccountNotFoundError",
     "AfterCommitError",
     "AlreadyExistsError",
@@ -152,6 +164,11 @@ __all__ = [
     "EntryNotFoundError",
     "FinanceError",
     "ForkedError",
+    "HoldClosedError",
+    "HoldConflictError",
+    "HoldExceededError",
+    "HoldExpiredError",
+    "HoldNotFoundError",
     "InvalidError",
     "LedgerNotFoundError",
     "LedgerRequiredError",
