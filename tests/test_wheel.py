@@ -61,4 +61,4 @@ asyncio.run(main())
     assert done.returncode == 0, done.stderr
     file, revision, clean = done.stdout.split()
     assert Path(file).is_relative_to(unpacked)
-    assert (revision, clean) == ("0001", "True")
+    assert (revision, clean) == ("0004", "True")

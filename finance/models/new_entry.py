@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from json.encoder import encode_basestring
+from typing import Any, cast
 from uuid import UUID
 
 from finance.errors import AmountError, InvalidError, UnbalancedEntryError
@@ -37,18 +38,19 @@ class NewPosting:
     memo: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.account, bool) or not isinstance(self.account, (Account, int)):
+        if not isinstance(self.account, (int, Account)) or isinstance(self.account, bool):
             raise InvalidError(f"account {self.account!r}: give an Account or its id")
-        if exact(self.amount) == 0:
+        amount = exact(self.amount)
+        if not amount:
             raise AmountError(self.amount, "a posting of zero says nothing; leave it out")
         if self.memo is not None:
             _require_text("the memo", self.memo)
-        object.__setattr__(self, "amount", exact(self.amount))
+        object.__setattr__(self, "amount", amount)
 
     @property
     def value(self) -> Decimal:
         """The amount as the Decimal that it was made into."""
-        return exact(self.amount)
+        return cast(Decimal, self.amount)
 
     @property
     def account_id(self) -> int:
@@ -106,22 +108,27 @@ class NewEntry:
 
     def details_json(self) -> str:
         """Return the details as the JSON that is stored."""
-        return json.dumps(dict(self.details), ensure_ascii=False, allow_nan=False)
+        return "{}" if self.details == {} else json.dumps(dict(self.details), ensure_ascii=False, allow_nan=False)
 
     def canonical(self) -> str:
         """Return the content as text that is the same wherever and whenever it is written."""
-        postings = [[line.account_id, plain(line.value), line.memo] for line in self.postings]
-        reverses = None if self.reverses_id is None else str(self.reverses_id)
-        content = [
-            "finance.entry.1",
-            self.date.isoformat(),
-            self.description,
-            str(self.kind),
-            reverses,
-            postings,
-            dict(self.details),
-        ]
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        # Put together by hand: the library's encoder takes three times as long.
+        reverses = "null" if self.reverses_id is None else f'"{self.reverses_id}"'
+        lines = ",".join(map(_canonical_line, self.postings))
+        details = "{}" if self.details == {} else _canonical_json(dict(self.details))
+        return (
+            f'["finance.entry.1","{self.date.isoformat()}",{encode_basestring(self.description)},"{self.kind}",'
+            f"{reverses},[{lines}],{details}]"
+        )
+
+
+def _canonical_line(line: NewPosting) -> str:
+    memo = "null" if line.memo is None else encode_basestring(line.memo)
+    return f'[{line.account_id:d},"{plain(line.value)}",{memo}]'
+
+
+def _canonical_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def plain(amount: Decimal) -> str:
@@ -140,6 +147,11 @@ def require_balanced(entry: NewEntry, currencies: Mapping[int, str]) -> None:
     Raises:
         UnbalancedEntryError: They do not; it names the first such currency and the difference.
     """
+    if len(entry.postings) == 2:  # as most have
+        debit, credit = entry.postings
+        same = currencies[debit.account_id] == currencies[credit.account_id]
+        if same and debit.value == credit.value.copy_negate():
+            return
     amounts: dict[str, list[Decimal]] = {}
     for line in entry.postings:
         amounts.setdefault(currencies[line.account_id], []).append(line.value)
@@ -152,5 +164,6 @@ def _require_text(what: str, text: object) -> None:
     """Refuse what PostgreSQL cannot store as text, before a statement fails on it."""
     if not isinstance(text, str):
         raise InvalidError(f"{what} is a string, not a {type(text).__name__}")
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    surrogates = not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+    if "\x00" in text or surrogates:
         raise InvalidError(f"{what} holds a zero character or half of a surrogate pair, which no database text can")
