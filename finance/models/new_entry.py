@@ -50,7 +50,7 @@ class NewPosting:
     @property
     def value(self) -> Decimal:
         """The amount as the Decimal that it was made into."""
-        return cast(Decimal, self.amount)
+        return cast("Decimal", self.amount)
 
     @property
     def account_id(self) -> int:
