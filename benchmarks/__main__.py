@@ -12,11 +12,12 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import connection, importing
+from benchmarks import connection, importing, posting
 from benchmarks.harness import Result, table
 from finance import DatabaseManager, EmbeddedServer
 
-NAMES = [*connection.ROWS, "P12"]
+MODULES = (connection, posting)
+NAMES = [*(name for module in MODULES for name in module.ROWS), "P12"]
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -25,7 +26,7 @@ async def measure(names: list[str], folder: Path) -> list[Result]:
     async with EmbeddedServer(folder) as server:
         async with DatabaseManager(server.dsn()) as db:
             await db.migrations.upgrade()
-        return [await connection.measure(name, server.dsn()) for name in names if name in connection.ROWS]
+        return [await module.measure(name, server.dsn()) for module in MODULES for name in names if name in module.ROWS]
 
 
 def on_both_loops(names: list[str], folder: Path) -> list[Result]:

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all unless given")
     parser.add_argument("--short", action="store_true", help="the form that the tests run")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="replays a run")  # noqa: S311
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="replays a run")
     given = parser.parse_args(arguments)
     if unknown := set(given.scenarios) - SCENARIOS.keys():
         parser.error(f"no scenario {', '.join(sorted(unknown))}")

@@ -105,7 +105,7 @@ class Lab:
 
     def random(self, scenario: str) -> random.Random:
         """Make the numbers of one scenario: they do not depend on which others run."""
-        return random.Random(f"{self.seed} {scenario}")  # noqa: S311 - no secret depends on it
+        return random.Random(f"{self.seed} {scenario}")
 
     def verdict(self, scenario: str, **figures: Any) -> Verdict:
         """Begin a row."""

@@ -55,7 +55,8 @@ def check_row(values: Sequence[Any], types: Sequence[str]) -> None:
 
 def _flaw(value: Any, kind: str) -> str | None:
     if isinstance(value, list | tuple):
-        return next((flaw for item in value if (flaw := _flaw(item, kind))), None)
+        suspects = value if may_change(value) else ()
+        return next((flaw for item in suspects if (flaw := _flaw(item, kind))), None)
     if kind in _INTEGERS:
         return _flaw_for_integer(value)
     if kind == "numeric":

@@ -36,6 +36,8 @@ DECLARE
     is_held boolean;
     moved_count bigint;
     totalled_count bigint;
+    this_xid bigint := pg_current_xact_id()::text::bigint;
+    applied text;  -- assigned to only: PERFORM would set up a query
     mode text := coalesce(current_setting('finance.applying', true), '');
     -- record_adjustment(), one trigger further out, finds the balance set already.
     is_adjustment boolean := pg_trigger_depth() > 1 AND mode = 'adjustment ' || (pg_trigger_depth() - 1)::text;
@@ -46,15 +48,11 @@ BEGIN
             USING ERRCODE = 'restrict_violation', TABLE = 'postings', CONSTRAINT = 'ck_postings_own_guard';
     END IF;
     FOR the_ledger, line_count, entry_ids, entry_dates, open_entries, lines_agree, first_date IN
-        SELECT e.ledger_id, sum(e.lines), array_agg(e.entry_id ORDER BY e.entry_id),
-               array_agg(e.first ORDER BY e.entry_id), array_agg(e.entry_id) FILTER (WHERE e.open),
-               bool_and(e.first = e.last), min(e.first)
-          FROM (SELECT c.ledger_id, c.entry_id, min(c.first) AS first, max(c.last) AS last,
-                       bool_or(c.sum <> 0) AS open, sum(c.lines) AS lines
-                  FROM (SELECT ledger_id, entry_id, currency, min(date) AS first, max(date) AS last,
-                               sum(amount) AS sum, count(*) AS lines
-                          FROM new_postings GROUP BY ledger_id, entry_id, currency) AS c
-                 GROUP BY c.ledger_id, c.entry_id) AS e
+        SELECT e.ledger_id, sum(e.lines), array_agg(e.entry_id), array_agg(e.first),
+               array_agg(e.entry_id) FILTER (WHERE e.sum <> 0), bool_and(e.first = e.last), min(e.first)
+          FROM (SELECT ledger_id, entry_id, min(date) AS first, max(date) AS last,
+                       sum(amount) AS sum, count(*) AS lines
+                  FROM new_postings GROUP BY ledger_id, entry_id, currency) AS e
          GROUP BY e.ledger_id ORDER BY e.ledger_id
     LOOP
         -- Posters share the advisory lock and a closing takes it alone, so that none in flight lands
@@ -65,30 +63,29 @@ BEGIN
         END IF;
         PERFORM pg_advisory_xact_lock_shared(1179209295, hashint8(the_ledger));
 
-        SELECT array_agg(e.id ORDER BY e.id) AS ids, array_agg(e.date ORDER BY e.id) AS dates,
-               bool_and(e.is_open) AS are_open, sum(e.reversals) AS reversals,
-               array_agg(e.id) FILTER (WHERE e.is_linked) AS linked,
-               array_agg(e.id) FILTER (WHERE e.settles_id IS NOT NULL) AS settling,
+        -- An entry in several currencies is looked at once for each.
+        SELECT count(*) AS found, bool_and(e.is_open) AS are_open, bool_and(e.date = u.date) AS dates_agree,
+               array_agg(u.id) FILTER (WHERE e.is_linked) AS linked,
+               array_agg(u.id) FILTER (WHERE e.settles_id IS NOT NULL) AS settling,
                array_agg(e.settles_id) FILTER (WHERE e.settles_id IS NOT NULL) AS holds,
+               EXISTS (SELECT FROM journal_entries AS r
+                        WHERE r.ledger_id = the_ledger AND r.reverses_id = ANY (entry_ids)) AS are_reversed,
                (SELECT l.closed_through FROM ledgers AS l WHERE l.id = the_ledger) AS closed_through
           INTO entries
-          FROM unnest(entry_ids) AS u(id),
-               LATERAL (SELECT j.id, j.date, j.settles_id,
+          FROM unnest(entry_ids, entry_dates) AS u(id, date),
+               LATERAL (SELECT j.date, j.settles_id,
                                coalesce(j.reverses_id, j.amends_id, j.settles_id) IS NOT NULL AS is_linked,
-                               j.recorded_xid = pg_current_xact_id()::text::bigint
-                               AND j.recorded_at >= transaction_timestamp() AS is_open,
-                               (SELECT count(*) FROM journal_entries AS r
-                                 WHERE r.ledger_id = the_ledger AND r.reverses_id = j.id) AS reversals
+                               j.recorded_xid = this_xid AND j.recorded_at >= transaction_timestamp() AS is_open
                           FROM journal_entries AS j WHERE j.ledger_id = the_ledger AND j.id = u.id OFFSET 0) AS e;
-        IF entries.ids IS DISTINCT FROM entry_ids THEN
+        IF entries.found < cardinality(entry_ids) THEN
             RAISE EXCEPTION 'a posting names a journal entry that is not there'
                 USING ERRCODE = 'foreign_key_violation', TABLE = 'postings',
                       CONSTRAINT = 'fk_postings_entry_id_journal_entries';
-        ELSIF NOT entries.are_open OR entries.reversals > 0 THEN
+        ELSIF NOT entries.are_open OR entries.are_reversed THEN
             RAISE EXCEPTION 'a posting would join a journal entry that is committed, or reversed'
                 USING ERRCODE = 'restrict_violation', TABLE = 'postings',
                       CONSTRAINT = 'ck_postings_entry_not_sealed';
-        ELSIF NOT lines_agree OR entries.dates <> entry_dates THEN
+        ELSIF NOT lines_agree OR NOT entries.dates_agree THEN
             RAISE EXCEPTION 'a posting has another date than its journal entry'
                 USING ERRCODE = 'check_violation', TABLE = 'postings',
                       CONSTRAINT = 'ck_postings_date_of_entry';
@@ -134,7 +131,7 @@ BEGIN
             PERFORM settle_holds(the_ledger, entries.holds, entries.settling, account_ids);
         END IF;
 
-        PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
+        applied := set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
         -- A balance that somebody set directly is there already; only its posting is new. A sum of zero is
         -- written all the same: whoever deletes the account by an older snapshot must find the row changed.
         IF is_adjustment THEN
@@ -164,7 +161,7 @@ BEGIN
             INSERT INTO unsettled (ledger_id, entry_id, adjustment)
             SELECT the_ledger, e.id, is_adjustment FROM unnest(open_entries) AS e(id) ON CONFLICT DO NOTHING;
         END IF;
-        PERFORM set_config('finance.applying', mode, true);
+        applied := set_config('finance.applying', mode, true);
     END LOOP;
     RETURN NULL;
 END

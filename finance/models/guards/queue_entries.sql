@@ -13,12 +13,13 @@ DECLARE
     is_recorded_now boolean;
     has_adjustment boolean;
     empty_entries uuid[];
+    this_xid bigint := pg_current_xact_id()::text::bigint;
     mode text := coalesce(current_setting('finance.applying', true), '');
     is_adjustment boolean := pg_trigger_depth() > 1 AND mode = 'adjustment ' || (pg_trigger_depth() - 1)::text;
 BEGIN
     FOR the_ledger, entry_ids, is_recorded_now, has_adjustment IN
         SELECT ledger_id, array_agg(id),
-               bool_and(recorded_xid = pg_current_xact_id()::text::bigint
+               bool_and(recorded_xid = this_xid
                         AND recorded_at BETWEEN transaction_timestamp() AND clock_timestamp()),
                bool_or(kind = 'adjustment')
           FROM new_entries GROUP BY ledger_id

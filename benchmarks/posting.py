@@ -1,0 +1,154 @@
+"""Posting against peers: P4 to P7 of the targets, and beside them what an ORM makes of the same."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from benchmarks import peers
+from benchmarks.harness import Result, Row, Work, compare
+from benchmarks.peers import Peer, Transfer
+from benchmarks.peers.advanced import advanced
+from benchmarks.peers.handwritten import handwritten
+from benchmarks.peers.naive_orm import naive_orm
+from finance import DatabaseManager, NewEntry, NewPosting
+from finance.errors import BalanceLimitError
+
+ROWS = {
+    "P4": Row("P4", "post, one caller", "hand-written", 0.5, 0.75),
+    "P4-orm": Row("P4-orm", "post, one caller", "naive ORM", 1.0, 2.0),
+    "P4-advanced": Row("P4-advanced", "post, one caller", "advanced-alchemy", 1.0, 2.0),
+    "P5": Row("P5", "post, 64 callers, 1,000 accounts", "hand-written, 64 connections", 1.8, 2.75),
+    "P5-orm": Row("P5-orm", "post, 64 callers, 1,000 accounts", "naive ORM, 64 connections", 5.0, 10.0),
+    "P5-advanced": Row(
+        "P5-advanced", "post, 64 callers, 1,000 accounts", "advanced-alchemy, 64 connections", 5.0, 10.0
+    ),
+    "P5r": Row("P5r", "P5 with 5 % of the entries refused by a limit", "P5", 0.5, 0.8),
+    "P6": Row("P6", "post, 64 callers, one account in every entry", "hand-written, 64 connections", 8.0, 15.0),
+    "P7": Row("P7", "post_many, 8,189 entries", "hand-written, one unnest statement", 1.0, 2.2),
+}
+
+ACCOUNTS = 1000
+CALLERS = 64
+#: Entries of one call: TigerBeetle takes as many transfers in a message.
+BATCH = 8189
+#: Entries of each caller in a turn.
+_EACH = {"P4": 100, "P5": 12, "P6": 12}
+
+_OPEN = """
+INSERT INTO accounts (ledger_id, name, type, currency, minimum_balance)
+SELECT $1, 'Assets:' || g, 'asset', 'EUR', CASE WHEN g = 0 THEN 0 END FROM generate_series(0, $2) AS g
+    ON CONFLICT DO NOTHING
+"""
+_OPENED = "SELECT id FROM accounts WHERE ledger_id = $1 AND name LIKE 'Assets:%' ORDER BY id"
+_PEERS: dict[str, Callable[[str, int, int], AbstractAsyncContextManager[Peer]]] = {
+    "": handwritten,
+    "orm": naive_orm,
+    "advanced": advanced,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A ledger with its accounts; the first of them has no money and may not be overdrawn."""
+
+    ledger_id: int
+    poor: int
+    accounts: Sequence[int]
+
+    def transfers(self, count: int, *, hot: bool = False, refused: float = 0) -> list[Transfer]:
+        """Return *count* transfers between accounts drawn by lot; with *hot*, all go to one account."""
+        return [self._transfer(hot=hot, is_refused=random.random() < refused) for _ in range(count)]
+
+    def _transfer(self, *, hot: bool, is_refused: bool) -> Transfer:
+        debit, credit = random.sample(self.accounts[1:], 2)
+        day = date(2026, 11, 22) - timedelta(days=random.randrange(28))
+        amount = Decimal(random.randint(1, 100_000)).scaleb(-2)
+        return Transfer(day, "bench", self.accounts[0] if hot else debit, self.poor if is_refused else credit, amount)
+
+
+async def make_books(dsn: str) -> Books:
+    """Open the accounts, unless they are there, and copy them for the peers."""
+    async with DatabaseManager(dsn) as db:
+        books = await db.ledgers.get_or_create("Posting", base_currency="EUR")
+        async with db.unit_of_work(books) as uow:
+            await uow.currencies.get_or_open("EUR")
+        await db.execute(_OPEN, books.id, ACCOUNTS)
+        ids = [row["id"] for row in await db.fetch(_OPENED, books.id)]
+        for statement in ("ANALYZE accounts", *peers.statements()):
+            await db.execute(statement)
+    return Books(books.id, ids[0], ids[1:])
+
+
+class Ours:
+    """The fast lane."""
+
+    def __init__(self, db: DatabaseManager, ledger_id: int) -> None:
+        self._db = db
+        self._ledger_id = ledger_id
+
+    async def post(self, _caller: int, transfer: Transfer, /) -> None:
+        """Post one entry; that a limit refuses it is an answer too."""
+        with suppress(BalanceLimitError):
+            await self._db.journal.post(_entry(transfer), ledger=self._ledger_id)
+
+    async def post_many(self, transfers: Sequence[Transfer]) -> None:
+        """Post one entry for each of *transfers*."""
+        answers = await self._db.journal.post_many([_entry(each) for each in transfers], ledger=self._ledger_id)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+
+
+def _entry(transfer: Transfer) -> NewEntry:
+    day, description, debit, credit, amount = transfer
+    return NewEntry(day, description, [NewPosting(debit, amount), NewPosting(credit, -amount)])
+
+
+def _work(name: str, side: Peer, books: Books, *, refused: float = 0) -> Work:
+    """Return the work of one turn of *side* in the row *name*."""
+    base = name.partition("-")[0].removesuffix("r")
+    callers = 1 if base == "P4" else CALLERS
+    # Drawn before anything is timed; what is made of them, each side makes itself.
+    batch = books.transfers(BATCH if base == "P7" else 0)
+    each = [books.transfers(_EACH.get(base, 0), hot=base == "P6", refused=refused) for _ in range(callers)]
+
+    async def many() -> int:
+        await side.post_many(batch)
+        return BATCH
+
+    async def turn() -> int:
+        await asyncio.gather(*(_caller(side, number, transfers) for number, transfers in enumerate(each)))
+        return callers * _EACH[base]
+
+    return many if base == "P7" else turn
+
+
+async def _caller(side: Peer, number: int, transfers: Sequence[Transfer]) -> None:
+    for transfer in transfers:
+        await side.post(number, transfer)
+
+
+async def measure(name: str, dsn: str) -> Result:
+    """Measure the row *name*."""
+    books = await make_books(dsn)
+    callers = 1 if name.startswith(("P4", "P7")) else CALLERS
+
+    @asynccontextmanager
+    async def sides() -> AsyncIterator[tuple[Work, Work]]:
+        async with AsyncExitStack() as stack:
+            db = await stack.enter_async_context(DatabaseManager(dsn, max_size=4))
+            ours = Ours(db, books.ledger_id)
+            if name == "P5r":
+                yield _work(name, ours, books, refused=0.05), _work(name, ours, books)
+                return
+            make = _PEERS[name.partition("-")[2]]
+            peer = await stack.enter_async_context(make(dsn, books.ledger_id, callers))
+            yield _work(name, ours, books), _work(name, peer, books)
+
+    return await compare(ROWS[name], sides)
