@@ -166,6 +166,13 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     # derived
     "ck_monthly_totals_derived": _derived("monthly_totals"),
     "ck_unsettled_derived": _derived("unsettled"),
+    # rebuilds
+    "ck_rebuilds_first_write": _sealed(
+        "an account is rebuilt in a transaction of its own, before anything else is written", "use db.rebuild()"
+    ),
+    "ck_rebuilds_own_guard": _OWN_GUARD,
+    "ck_rebuilds_sealed": _sealed("what was rebuilt stays on record", "leave it"),
+    "fk_rebuilds_account_id_accounts": lambda detail: AccountNotFoundError(detail.get("account")),
     # statements
     "fk_statements_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
     "fk_statement_lines_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),

@@ -7,6 +7,7 @@
     |   `-- Posting                 one signed amount on one account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
+    |-- Rebuild                     an account whose derived values were mended
     `-- Statement                   what a bank sent
         `-- StatementLine           raw, with the entry that it became
 
@@ -19,6 +20,7 @@ from finance.models.base import Base
 from finance.models.journal import EntryKind, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
+from finance.models.rebuild import Rebuild
 from finance.models.statement import Statement, StatementLine
 
 guards.attach(Base.metadata)
@@ -35,6 +37,7 @@ __all__ = [
     "NewEntry",
     "NewPosting",
     "Posting",
+    "Rebuild",
     "Statement",
     "StatementLine",
     "Unsettled",

@@ -51,6 +51,14 @@ class JournalEntry(Base):
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_entry"),
         CheckConstraint("octet_length(content_hash) = 32", name="content_hash_length"),
         Index(None, "ledger_id", "date", "id"),
+        # Entries come in the order of this column, or nearly: a few kilobytes find what was recorded lately.
+        Index(
+            None,
+            "recorded_at",
+            postgresql_using="brin",
+            postgresql_ops={"recorded_at": "timestamptz_minmax_multi_ops"},
+            postgresql_with={"autosummarize": "on"},
+        ),
     )
 
     ledger_id: Mapped[int] = mapped_column(primary_key=True)

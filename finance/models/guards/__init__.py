@@ -31,6 +31,7 @@ FUNCTIONS = (
     "guard_removal",
     "count_version",
     "close_period",
+    "rebuild_account",
 )
 
 # True for a statement that no guard has written. A guard names the depth of the trigger that it runs in:
@@ -67,11 +68,11 @@ def _refused(table: str, verb: str, rule: str, *, unless_by_guards: bool = False
 def _triggers() -> tuple[Trigger, ...]:
     sealed = [
         _refused(table, verb, f"ck_{table}_sealed")
-        for table in ("journal_entries", "postings", "statements", "statement_lines")
+        for table in ("journal_entries", "postings", "statements", "statement_lines", "rebuilds")
         for verb in ("UPDATE", "DELETE", "TRUNCATE")
     ]
     # What the guards write themselves, they write with these verbs and no others.
-    own_verbs = {"monthly_totals": ("INSERT", "UPDATE"), "unsettled": ("INSERT", "DELETE")}
+    own_verbs = {"monthly_totals": ("INSERT", "UPDATE", "DELETE"), "unsettled": ("INSERT", "DELETE")}
     derived = [
         _refused(table, verb, f"ck_{table}_derived", unless_by_guards=verb in own)
         for table, own in own_verbs.items()
@@ -169,6 +170,7 @@ _ROW_TRIGGERS = (
         "BEFORE UPDATE",
         "FOR EACH ROW WHEN (OLD.closed_through IS DISTINCT FROM NEW.closed_through) EXECUTE FUNCTION close_period()",
     ),
+    Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
 )
 
 TRIGGERS = _triggers()
