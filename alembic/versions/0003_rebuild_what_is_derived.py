@@ -32,7 +32,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="brin",
         postgresql_ops={"recorded_at": "timestamptz_minmax_multi_ops"},
-        postgresql_with={"autosummarize": "on"},
+        postgresql_with={"autosummarize": "on", "pages_per_range": "32"},
     )
     # The guards pin this path: nothing that a caller puts before it, temporary tables included, is found.
     op.execute("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")

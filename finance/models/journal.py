@@ -57,7 +57,7 @@ class JournalEntry(Base):
             "recorded_at",
             postgresql_using="brin",
             postgresql_ops={"recorded_at": "timestamptz_minmax_multi_ops"},
-            postgresql_with={"autosummarize": "on"},
+            postgresql_with={"autosummarize": "on", "pages_per_range": "32"},
         ),
     )
 

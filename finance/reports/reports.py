@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from finance.errors import AccountNotFoundError
-from finance.integrity import translated
 from finance.models import Account
+from finance.pagination import Page, require_limit
 from finance.reports import register, verification
 from finance.reports.balance_sheet import BalanceSheet, balance_sheets
 from finance.reports.register import RegisterLine
@@ -17,7 +17,6 @@ from finance.reports.verification import Problem, Verification
 from finance.repositories import AccountRepository, Scope
 
 _ACCOUNTS = "SELECT id, name, type, currency FROM accounts WHERE ledger_id = $1 ORDER BY name, currency"
-_BATCH = 1000
 
 
 class Reports:
@@ -26,13 +25,20 @@ class Reports:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    async def trial_balance(self, *, on: date | None = None) -> TrialBalance:
+    async def trial_balance(self, *, on: date | None = None, known_at: datetime | None = None) -> TrialBalance:
         """Return every account with its balance at the end of the day *on*, or with all that is posted.
+
+        Args:
+            on: The last day that counts.
+            known_at: Leave out what was recorded later than this instant, as `uow.accounts.balances()` does.
+
+        Raises:
+            InvalidError: *known_at* has no time zone, or *on* is not a plain day.
 
         Database:
             Two SELECTs; no locks.
         """
-        balances = await AccountRepository(self._scope).balances(on=on)
+        balances = await AccountRepository(self._scope).balances(on=on, known_at=known_at)
         rows = await self._scope.connection.fetch(_ACCOUNTS, self._scope.ledger_id)
         zero = Decimal(0)
         return TrialBalance(
@@ -51,13 +57,18 @@ class Reports:
             ),
         )
 
-    async def balance_sheets(self, *, on: date | None = None) -> tuple[BalanceSheet, ...]:
-        """Return the balance sheet of each currency at the end of the day *on*.
+    async def balance_sheets(
+        self, *, on: date | None = None, known_at: datetime | None = None
+    ) -> tuple[BalanceSheet, ...]:
+        """Return the balance sheet of each currency at the end of the day *on*, as it was known at *known_at*.
+
+        Raises:
+            InvalidError: As `trial_balance()`.
 
         Database:
             Two SELECTs; no locks.
         """
-        return balance_sheets(await self.trial_balance(on=on))
+        return balance_sheets(await self.trial_balance(on=on, known_at=known_at))
 
     async def register(
         self, account: Account | int, *, start_on: date | None = None, end_on: date | None = None
@@ -73,12 +84,49 @@ class Reports:
         account_id = account.id if isinstance(account, Account) else account
         if await AccountRepository(self._scope).get(account_id) is None:
             raise AccountNotFoundError(account_id)
-        with translated():
-            cursor = self._scope.connection.driver.cursor(
-                register.SQL, self._scope.ledger_id, account_id, start_on, end_on, prefetch=_BATCH
-            )
-            async for row in cursor:
-                yield RegisterLine(**row)
+        lines = register.read_all(self._scope.connection, self._scope.ledger_id, account_id, start_on, end_on)
+        async for line in lines:
+            yield line
+
+    async def register_page(
+        self,
+        account: Account | int,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+        start_on: date | None = None,
+        end_on: date | None = None,
+        newest_first: bool = False,
+    ) -> Page[RegisterLine]:
+        """Return up to *limit* lines of the register of *account*, each with the balance after it.
+
+        Lines are in the order of their dates, those of a day in the order of their entries' ids. The balances are
+        right whatever was posted meanwhile, backdated or not; a line that comes in behind the cursor is on the next
+        page. To read a register from its end, ask for the newest first.
+
+        Args:
+            account: The account, or its id.
+            after: The `next_cursor` of a page, for the page behind it.
+            before: The `previous_cursor` of a page, for the page in front of it.
+            limit: How many lines, 1 to 1000.
+            start_on: The first day that is shown; the balances count what was before.
+            end_on: The last day that is shown.
+            newest_first: Turn the whole list round: its first page is the end of the register.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+            InvalidError: A cursor is not of this list, both are given, or the limit is not between 1 and 1000.
+
+        Database:
+            Two SELECTs; no locks; reads one row a month before the page, a part of one month, and the page.
+        """
+        account_id = account.id if isinstance(account, Account) else account
+        wish = register.PageWish(account_id, after, before, require_limit(limit), newest_first)
+        wish.key()
+        if await AccountRepository(self._scope).get(account_id) is None:
+            raise AccountNotFoundError(account_id)
+        return await register.read_page(self._scope.connection, self._scope.ledger_id, wish, start_on, end_on)
 
     async def verify(self) -> Verification:
         """Compute everything derived again, and compare it with what is stored.
