@@ -160,6 +160,7 @@ async def test_a_damaged_cursor_is_refused(uow: UnitOfWork) -> None:
 )
 async def test_a_register_is_what_a_plain_list_would_be(
     uow: UnitOfWork,
+    *,
     days: list[int],
     late: list[int],
     limit: int,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from finance.models import Ledger
     from finance.reports import Verification
+    from finance.reports.verification import Watcher
     from finance.repositories import KnownCurrencies
     from finance.unit_of_work import UnitOfWork
 
@@ -449,8 +450,14 @@ class DatabaseManager(Verbs):
             self._engine = make_engine(pool, self._observer)
         return self._engine
 
-    async def verify(self, ledger: Ledger | int | str) -> Verification:
+    async def verify(self, ledger: Ledger | int | str, *, progress: Watcher | None = None) -> Verification:
         """Compute everything derived in *ledger* again, and compare it with what is stored.
+
+        Posting goes on meanwhile; memory does not grow with the books.
+
+        Args:
+            ledger: The row, its id or its name.
+            progress: Called with a `Progress` after each batch, several times a second.
 
         Raises:
             LedgerNotFoundError: There is no such ledger.
@@ -460,7 +467,7 @@ class DatabaseManager(Verbs):
         """
         opened = self.unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
         async with opened as uow:
-            return await uow.reports.verify()
+            return await uow.reports.verify(progress=progress)
 
 
 #: What an argument says of the pooler, and not of the server behind it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -110,18 +110,37 @@ class NewEntry:
 
     def canonical(self) -> str:
         """Return the content as text that is the same wherever and whenever it is written."""
-        postings = [[line.account_id, plain(line.value), line.memo] for line in self.postings]
-        reverses = None if self.reverses_id is None else str(self.reverses_id)
-        content = [
-            "finance.entry.1",
-            self.date.isoformat(),
+        lines = ((line.account_id, line.value, line.memo) for line in self.postings)
+        return canonical(
+            self.date,
             self.description,
-            str(self.kind),
-            reverses,
-            postings,
-            dict(self.details),
-        ]
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+            self.kind,
+            reverses_id=self.reverses_id,
+            lines=lines,
+            details=self.details,
+        )
+
+
+def canonical(
+    day: date,
+    description: str,
+    kind: str,
+    *,
+    reverses_id: UUID | None,
+    lines: Iterable[tuple[int, Decimal, str | None]],
+    details: Mapping[str, Any],
+) -> str:
+    """Return the content of an entry, its *lines* as account id, amount and memo, in the form that is hashed."""
+    content = [
+        "finance.entry.1",
+        day.isoformat(),
+        description,
+        str(kind),
+        None if reverses_id is None else str(reverses_id),
+        [[account_id, plain(amount), memo] for account_id, amount, memo in lines],
+        dict(details),
+    ]
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def plain(amount: Decimal) -> str:

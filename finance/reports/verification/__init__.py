@@ -1,0 +1,7 @@
+"""The books checked against themselves: everything derived is computed again and compared."""
+
+from finance.reports.verification.findings import Problem, Progress, Verification, Watcher
+from finance.reports.verification.totals import compare_totals
+from finance.reports.verification.verifying import BOOKS, verify
+
+__all__ = ["BOOKS", "Problem", "Progress", "Verification", "Watcher", "compare_totals", "verify"]
