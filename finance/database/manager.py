@@ -17,6 +17,7 @@ from finance.database.health import Health, examine
 from finance.database.ledgers import Ledgers
 from finance.database.listening import Listening
 from finance.database.pool import Pool
+from finance.database.rebuilding import Rebuilt, find_contradictions, rebuild
 from finance.database.retrying import DEFAULT_RETRY, Retry, retrying
 from finance.database.single import run_single, session_lock, stream_single
 from finance.database.source import EmbeddedLease
@@ -468,6 +469,31 @@ class DatabaseManager(Verbs):
         opened = self.unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
         async with opened as uow:
             return await uow.reports.verify(progress=progress)
+
+    async def rebuild(self, ledger: Ledger | int | str, *, progress: Watcher | None = None) -> Rebuilt:
+        """Compute the balances and monthly totals of *ledger* again from its postings, and store what differs.
+
+        Only accounts that contradict their postings are touched, one after another, each in a transaction of its
+        own: posters of the others go on. The table `rebuilds` keeps what was changed. What is wrong with the
+        postings themselves stays; `verify()` tells of it.
+
+        Args:
+            ledger: The row, its id or its name.
+            progress: Called with a `Progress` after each batch, and after each account that is rebuilt.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+
+        Database:
+            A read-only transaction that reads every posting of the ledger; then one INSERT for each account that
+            is wrong, which locks that account's row and reads its postings.
+        """
+        opened = self.unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
+        async with opened as uow:
+            accounts, wrong = await find_contradictions(uow, progress)
+            ledger_id = uow.ledger_id
+        mended, problems = await rebuild(self.transaction, ledger_id, wrong, progress)
+        return Rebuilt(accounts, tuple(mended), tuple(problems))
 
 
 #: What an argument says of the pooler, and not of the server behind it.
