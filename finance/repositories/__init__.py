@@ -5,6 +5,7 @@ from finance.repositories.base import KnownCurrencies, Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 from finance.repositories.journal import JournalRepository, Posted
 from finance.repositories.ledgers import LedgerRepository
+from finance.repositories.postings import PostingRow
 from finance.repositories.statements import StatementRepository
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "KnownCurrencies",
     "LedgerRepository",
     "Posted",
+    "PostingRow",
     "Repository",
     "Scope",
     "StatementRepository",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from finance.models.new_entry import require_balanced
 from finance.money import decimals
 from finance.pagination import PAGE_SIZE, Page
 from finance.repositories.base import Repository
+from finance.repositories.postings import PostingRow, read_postings
 
 # One statement, so that the guards see each entry with all its postings. It returns the ids that were new.
 _POST = """
@@ -184,6 +185,33 @@ class JournalRepository(Repository[JournalEntry]):
         """
         statement = select(JournalEntry).options(selectinload(JournalEntry.postings))
         return await self._page(statement, after, limit)
+
+    async def postings(
+        self, account: Account | int | None = None, *, start_on: date | None = None, end_on: date | None = None
+    ) -> AsyncIterator[PostingRow]:
+        """Yield postings as plain rows from *start_on* through *end_on*, in order of date, entry id and line.
+
+        They are of one instant, and cost a fraction of what stored models do.
+
+        Args:
+            account: The account, or its id, whose postings are read; None for those of all accounts.
+            start_on: The first day; None for no bound.
+            end_on: The last day; None for no bound.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+            InvalidError: A bound is not a plain day.
+
+        Database:
+            One SELECT along an index through a cursor, 1,000 rows at a time, and one more where *account* is given;
+            no locks; memory for 1,000 rows.
+        """
+        account_id = account.id if isinstance(account, Account) else account
+        if account_id is not None:
+            await self._currencies([NewPosting(account_id, 1)])  # which knows whether the account is there
+        connection, ledger_id = self._scope.connection, self._scope.ledger_id
+        async for row in read_postings(connection, ledger_id, account_id, start_on, end_on):
+            yield row
 
     async def _currencies(self, lines: Sequence[NewPosting]) -> Mapping[int, str]:
         """Return the currency of every account in *lines*, by its id."""
