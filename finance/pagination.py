@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from datetime import date
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from finance.errors import InvalidError
 
 T = TypeVar("T")
+
+_FROM_CURSOR: Mapping[type, Callable[[Any], Any]] = {
+    date: date.fromisoformat,
+    int: int,
+    str: str,
+    UUID: UUID,
+}
 
 #: A page has at most so many items.
 PAGE_SIZE_MAX = 1000
@@ -19,15 +28,20 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items in order, and the cursor of the next page; None on the last one."""
+    """Some items in order, and the cursor of the next page; None on the last one.
+
+    A list that is read in both directions has the cursor of the page before as well; None on the first one.
+    """
 
     items: Sequence[T]
     next_cursor: str | None
+    previous_cursor: str | None = None
 
 
-def encode_cursor(order: str, key: Sequence[str | int]) -> str:
+def encode_cursor(order: str, key: Sequence[Any]) -> str:
     """Return an opaque cursor for the row with *key*, bound to the *order* that it was made in."""
-    return base64.urlsafe_b64encode(json.dumps([order, *key]).encode()).decode()
+    values = [value if isinstance(value, int) else str(value) for value in key]
+    return base64.urlsafe_b64encode(json.dumps([order, *values]).encode()).decode()
 
 
 def decode_cursor(cursor: str, order: str) -> list[str | int]:
@@ -43,6 +57,19 @@ def decode_cursor(cursor: str, order: str) -> list[str | int]:
     if not isinstance(found, list) or found[:1] != [order]:
         raise InvalidError("the cursor is not one of this list; pass on the next_cursor of its last page")
     return found[1:]
+
+
+def decode_key(cursor: str, order: str, kinds: Sequence[type]) -> list[Any]:
+    """Return the key that *cursor* holds, each value as one of the *kinds* of this *order*.
+
+    Raises:
+        InvalidError: It is not a cursor of this *order*, or was tampered with.
+    """
+    values = decode_cursor(cursor, order)
+    try:
+        return [_FROM_CURSOR[kind](value) for kind, value in zip(kinds, values, strict=True)]
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise InvalidError("the cursor is damaged; start from the first page") from error
 
 
 def require_limit(limit: int) -> int:

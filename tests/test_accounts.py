@@ -336,18 +336,18 @@ async def test_balances_on_a_day_count_what_is_dated_up_to_it(uow: UnitOfWork) -
 
     on = {day: await uow.accounts.balances(on=day, accounts=[books.food, books.salary.id]) for day in DAYS}
 
-    assert {day: str(found[books.food.id]) for day, found in on.items()} == DAYS
+    assert {day: found[books.food.id] for day, found in on.items()} == DAYS
     assert on[date(2026, 1, 1)][books.salary.id] == 0
 
 
 DAYS = {
-    date(2025, 12, 30): "0",
-    date(2025, 12, 31): "0.10",
-    date(2026, 1, 1): "0.20",
-    date(2026, 1, 30): "0.20",
-    date(2026, 1, 31): "0.30",
-    date(2026, 2, 1): "0.40",
-    date(2030, 1, 1): "0.40",
+    date(2025, 12, 30): Decimal(0),
+    date(2025, 12, 31): Decimal("0.10"),
+    date(2026, 1, 1): Decimal("0.20"),
+    date(2026, 1, 30): Decimal("0.20"),
+    date(2026, 1, 31): Decimal("0.30"),
+    date(2026, 2, 1): Decimal("0.40"),
+    date(2030, 1, 1): Decimal("0.40"),
 }
 
 

@@ -266,3 +266,52 @@ async def test_committed_entry_is_not_removed(db: DatabaseManager) -> None:
     with pytest.raises(SealedError):
         async with db.unit_of_work(ledger) as uow:
             await uow.journal.remove(await uow.journal.get_one(given.id))
+
+
+# --- postings as rows ------------------------------------------------------------------------------------
+
+
+async def test_postings_come_as_plain_rows(uow: UnitOfWork) -> None:
+    """In order of date, entry and line; of one account or all, between two days."""
+    books = await open_books(uow)
+    days = [date(2026, 3, 1), date(2026, 1, 1), date(2026, 2, 1), date(2026, 2, 1)]
+    for number, day in enumerate(days, 1):
+        await uow.journal.post(entry(books.food, books.checking, number, on=day))
+
+    everything = [row async for row in uow.journal.postings()]
+    food = [row async for row in uow.journal.postings(books.food)]
+    february = [
+        row
+        async for row in uow.journal.postings(books.checking.id, start_on=date(2026, 2, 1), end_on=date(2026, 2, 28))
+    ]
+
+    assert len(everything) == 8
+    assert [(row.date, row.entry_id, row.line) for row in everything] == sorted(
+        (row.date, row.entry_id, row.line) for row in everything
+    )
+    assert [row.amount for row in food] == [2, 3, 4, 1]
+    assert [row.amount for row in february] == [-3, -4]
+    assert {(row.account_id, row.currency, row.memo) for row in food} == {(books.food.id, "EUR", None)}
+    with pytest.raises(AttributeError):
+        food[0].memo = "new"  # type: ignore[misc]
+
+
+async def test_postings_of_an_unknown_account_are_refused(uow: UnitOfWork) -> None:
+    """As are bounds that are no days."""
+    with pytest.raises(AccountNotFoundError):
+        _ = [row async for row in uow.journal.postings(987_654_321)]
+    with pytest.raises(InvalidError, match=r"datetime\.date"):
+        _ = [row async for row in uow.journal.postings(start_on="2026-01-01")]  # type: ignore[arg-type]
+
+
+async def test_postings_are_read_in_batches(uow: UnitOfWork) -> None:
+    """More of them than one batch has, each once; leaving early ends the reading."""
+    books = await open_books(uow)
+    await uow.journal.post_many([entry(books.food, books.checking, 1) for _ in range(1200)])
+
+    rows = [row async for row in uow.journal.postings()]
+    async for _ in uow.journal.postings():
+        break
+
+    assert len({(row.entry_id, row.line) for row in rows}) == len(rows) == 2400
+    assert await uow.accounts.balance(books.food) == 1200

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -114,8 +115,50 @@ async def test_a_closed_period_takes_no_posting_until_it_is_reopened(db: Databas
     assert (caught.value.on, caught.value.closed_through) == (date(2025, 12, 31), date(2025, 12, 31))
 
     await db.run(lambda uow: uow.journal.post(entry(books.food, books.checking, 1, on=date(2026, 1, 1))), ledger=ledger)
-    assert (await db.ledgers.close_through(ledger.id, None)).closed_through is None
+    assert (await db.ledgers.reopen(ledger.id)).closed_through is None
     await db.run(lambda uow: uow.journal.post(on_the_day), ledger=ledger)
+
+
+async def test_a_closing_never_moves_back_by_accident(db: DatabaseManager) -> None:
+    """An earlier day is reopening, and a later one closing; each says which of them was meant."""
+    ledger = await db.ledgers.create("Household", base_currency="EUR")
+    march, april, may = date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31)
+    with pytest.raises(InvalidError, match="would close more"):
+        await db.ledgers.reopen(ledger, through=march)
+    await db.ledgers.close_through(ledger, april)
+
+    with pytest.raises(PeriodClosedError) as caught:
+        await db.ledgers.close_through(ledger, march)
+    assert (caught.value.on, caught.value.closed_through) == (march, april)
+    with pytest.raises(InvalidError, match=r"would close more \(closed through 2026-04-30\)"):
+        await db.ledgers.reopen(ledger, through=may)
+
+    assert (await db.ledgers.close_through(ledger, april)).closed_through == april
+    assert (await db.ledgers.reopen(ledger, through=march)).closed_through == march
+    assert (await db.ledgers.close_through(ledger, may)).closed_through == may
+    assert (await db.ledgers.reopen(ledger)).closed_through is None
+
+
+@pytest.mark.parametrize("through", [datetime(2026, 3, 31, tzinfo=UTC), "2026-03-31", None])
+async def test_a_period_is_closed_through_a_plain_day(db: DatabaseManager, through: Any) -> None:
+    """None is not how one reopens it."""
+    ledger = await db.ledgers.create("Household", base_currency="EUR")
+
+    with pytest.raises(InvalidError):
+        await db.ledgers.close_through(ledger, through)
+
+
+async def test_two_who_close_at_once_do_not_undo_each_other(db: DatabaseManager) -> None:
+    """Whoever comes second and earlier is told, having waited for the first."""
+    ledger = await db.ledgers.create("Household", base_currency="EUR")
+    days = [date(2026, 3, 31), date(2026, 2, 28), date(2026, 1, 31)] * 4
+
+    results = await asyncio.gather(*(db.ledgers.close_through(ledger, day) for day in days), return_exceptions=True)
+
+    assert all(isinstance(result, Ledger | PeriodClosedError) for result in results)
+    found = await db.ledgers.get(ledger.id)
+    assert found is not None
+    assert found.closed_through == date(2026, 3, 31)
 
 
 async def test_closing_an_unknown_ledger_is_told(db: DatabaseManager) -> None:

@@ -20,7 +20,10 @@ depends_on = None
 
 GUARDS = Path(__file__).with_name("0004_guards")
 #: What they replace.
-BEFORE = Path(__file__).with_name("0002_guards")
+BEFORE = (
+    Path(__file__).parent.joinpath("0002_guards", "03_apply_postings.sql"),
+    Path(__file__).parent.joinpath("0001_guards", "06_queue_entries.sql"),
+)
 
 
 def upgrade() -> None:
@@ -31,9 +34,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     pin_search_path()
-    for name in ("02_apply_postings", "04_queue_entries"):
-        sql = BEFORE.joinpath(f"{name}.sql").read_text("utf-8")
-        op.execute(sql.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+    for file in BEFORE:
+        op.execute(file.read_text("utf-8").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
 
 
 def pin_search_path() -> None:

@@ -32,6 +32,7 @@ WRITING = (
     "move_held",
     "place_holds",
     "queue_entries",
+    "rebuild_account",
     "record_adjustment",
     "refuse_postings",
     "revise_entries",

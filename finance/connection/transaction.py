@@ -14,7 +14,7 @@ from sqlalchemy.orm import exc as orm_exc
 
 from finance.connection.driver import PooledConnection, Record
 from finance.connection.settling import require_in_transaction, undo
-from finance.connection.verbs import BATCH, Verbs, rows_of
+from finance.connection.verbs import BATCH, Verbs, batches_of, rows_of
 from finance.errors import (
     ClosedError,
     ConcurrentUseError,
@@ -133,6 +133,20 @@ class Connection(Verbs):
             except DRIVER_ERRORS as error:
                 raise typed(error, driver, reads_only=self._reads_only) from error
             yield row
+
+    async def batches(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[list[Record]]:
+        """Iterate over the rows of *query* by lists of up to *batch*: `stream()` for who wants many."""
+        driver = await self._ready()
+        batches = batches_of(driver, query, args, batch)
+        while True:
+            self.require_open()
+            try:
+                rows = await anext(batches)
+            except StopAsyncIteration:
+                return
+            except DRIVER_ERRORS as error:
+                raise typed(error, driver, reads_only=self._reads_only) from error
+            yield rows
 
     async def advisory_lock(self, key: str | int, *, wait: bool = True) -> bool:
         """Take the application's own lock *key* until the transaction ends, and tell whether it was got.

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Sequence,
+)
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -167,6 +176,16 @@ class Verbs:
 
 async def rows_of(driver: PooledConnection, query: str, args: tuple[Any, ...], batch: int) -> AsyncIterator[Record]:
     """Iterate over the rows of *query* by a cursor on *driver*, which is in a transaction."""
+    async with contextlib.aclosing(batches_of(driver, query, args, batch)) as batches:
+        async for rows in batches:
+            for row in rows:
+                yield row
+
+
+async def batches_of(
+    driver: PooledConnection, query: str, args: tuple[Any, ...], batch: int
+) -> AsyncGenerator[list[Record]]:
+    """Iterate over the rows of *query* as `rows_of()`, by lists of up to *batch*."""
     if batch < 1:
         raise InvalidError(f"batch {batch}: give at least 1")
     await driver.check(query, args)
@@ -176,8 +195,7 @@ async def rows_of(driver: PooledConnection, query: str, args: tuple[Any, ...], b
         cursor = await driver.cursor(query, *args)
         while rows := await cursor.fetch(batch):
             seconds += time.perf_counter() - started
-            for row in rows:
-                yield row
+            yield rows
             started = time.perf_counter()
         seconds += time.perf_counter() - started
     except Exception as raised:

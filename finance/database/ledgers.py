@@ -49,14 +49,26 @@ class Ledgers:
         async with self._unit_of_work() as uow:
             return await uow.ledgers.get_or_create(name, base_currency=base_currency)
 
-    async def close_through(self, ledger: Ledger | int, through: date | None) -> Ledger:
-        """Close the ledger through the day *through*, or reopen it with an earlier day or None.
+    async def close_through(self, ledger: Ledger | int, through: date) -> Ledger:
+        """Close the ledger through the day *through*: nothing is posted on or before it any more.
 
         Raises:
             LedgerNotFoundError: There is no such ledger.
+            PeriodClosedError: It is closed through a later day already; `reopen()` opens that again.
+            InvalidError: *through* is not a plain day.
         """
         async with self._unit_of_work() as uow:
             return await uow.ledgers.close_through(ledger, through)
+
+    async def reopen(self, ledger: Ledger | int, *, through: date | None = None) -> Ledger:
+        """Open the closed period of the ledger again: all of it, or what lies behind the day *through*.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+            InvalidError: *through* is later than what is closed, or not a plain day.
+        """
+        async with self._unit_of_work() as uow:
+            return await uow.ledgers.reopen(ledger, through=through)
 
     async def page(self, *, after: str | None = None, limit: int = PAGE_SIZE) -> Page[Ledger]:
         """Return up to *limit* ledgers in order of their ids, behind the cursor *after*."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from finance.journal import Journal, Lane
     from finance.models import Ledger
     from finance.reports import Verification
+    from finance.reports.verification import Watcher
     from finance.repositories import KnownCurrencies
     from finance.unit_of_work import UnitOfWork
 
@@ -491,10 +491,10 @@ class DatabaseManager(Verbs):
 
     @property
     def journal(self) -> Journal:
-        """The fast lane: entries of concurrent callers are posted together, each exactly once."""
+        """The fast lane, where concurrent callers post together, and the books' check of themselves."""
         from finance.journal import Journal  # noqa: PLC0415 - see above
 
-        return Journal(self._lane_of_pool, self._find_ledger)
+        return Journal(self._lane_of_pool, self._find_ledger, self.unit_of_work, self.transaction)
 
     @property
     def roles(self) -> Roles:
@@ -516,18 +516,9 @@ class DatabaseManager(Verbs):
             self._engine = make_engine(pool, self._observer)
         return self._engine
 
-    async def verify(self, ledger: Ledger | int | str) -> Verification:
-        """Compute everything derived in *ledger* again, and compare it with what is stored.
-
-        Raises:
-            LedgerNotFoundError: There is no such ledger.
-
-        Database:
-            A read-only transaction that reads the whole ledger, however long that takes; no locks.
-        """
-        opened = self.unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
-        async with opened as uow:
-            return await uow.reports.verify()
+    async def verify(self, ledger: Ledger | int | str, *, progress: Watcher | None = None) -> Verification:
+        """Compute everything derived in *ledger* again: `db.journal.verify()`."""
+        return await self.journal.verify(ledger, progress=progress)
 
 
 class _Anywhere(Verbs):

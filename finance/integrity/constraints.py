@@ -218,6 +218,13 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_entry_revisions_derived": _sealed("entry_revisions is written by the database only", "update the entry"),
     "ck_entry_revisions_revision_positive": _invalid("revisions are numbered from 1"),
     "fk_entry_revisions_ledger_id_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
+    # rebuilds
+    "ck_rebuilds_first_write": _sealed(
+        "an account is rebuilt in a transaction of its own, before anything else is written", "use db.journal.rebuild()"
+    ),
+    "ck_rebuilds_own_guard": _OWN_GUARD,
+    "ck_rebuilds_sealed": _sealed("what was rebuilt stays on record", "leave it"),
+    "fk_rebuilds_account_id_accounts": lambda detail: AccountNotFoundError(detail.get("account")),
     # statements
     "fk_statements_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
     "fk_statement_lines_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, overload
 
+from finance.connection import Connection
 from finance.errors import FinanceError, InvalidError
 from finance.journal.lane import Lane, LaneStats
 from finance.journal.many import post_in_groups
+from finance.journal.rebuilding import Rebuilt, find_contradictions, rebuild
 from finance.journal.ticket import Ticket
 from finance.models import Ledger, NewEntry
+from finance.reports import Verification
+from finance.reports.verification import Watcher
 from finance.repositories import Posted
+from finance.unit_of_work import UnitOfWork
 
 
 class Journal:
@@ -25,11 +32,21 @@ class Journal:
     Args:
         lane: Returns the lane of the pool that is connected.
         find_ledger: Returns the id of a ledger.
+        unit_of_work: Opens a unit of work.
+        transaction: Opens a transaction for raw SQL.
     """
 
-    def __init__(self, lane: Callable[[], Lane], find_ledger: Callable[[Ledger | int | str], Awaitable[int]]) -> None:
+    def __init__(
+        self,
+        lane: Callable[[], Lane],
+        find_ledger: Callable[[Ledger | int | str], Awaitable[int]],
+        unit_of_work: Callable[..., AbstractAsyncContextManager[UnitOfWork]],
+        transaction: Callable[..., AbstractAsyncContextManager[Connection]],
+    ) -> None:
         self._lane = lane
         self._find_ledger = find_ledger
+        self._unit_of_work = unit_of_work
+        self._transaction = transaction
 
     async def post(self, entry: NewEntry, *, ledger: Ledger | int | str, timeout: float = 30.0) -> Posted:
         """Post *entry*; it is durable when this returns.
@@ -114,6 +131,51 @@ class Journal:
     def stats(self) -> LaneStats:
         """Return what the fast lane has done and is doing, in numbers."""
         return self._lane().stats()
+
+    async def verify(self, ledger: Ledger | int | str, *, progress: Watcher | None = None) -> Verification:
+        """Compute everything derived in *ledger* again, and compare it with what is stored.
+
+        Posting goes on meanwhile; memory does not grow with the books.
+
+        Args:
+            ledger: The row, its id or its name.
+            progress: Called with a `Progress` after each batch, several times a second.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+
+        Database:
+            A read-only transaction that reads the whole ledger, however long that takes; no locks.
+        """
+        async with self._snapshot(ledger) as uow:
+            return await uow.reports.verify(progress=progress)
+
+    async def rebuild(self, ledger: Ledger | int | str, *, progress: Watcher | None = None) -> Rebuilt:
+        """Compute balances, monthly totals and what is held in *ledger* again, and store what differs.
+
+        Only accounts that contradict their postings or holds are touched, one after another, each in a transaction
+        of its own: posters of the others go on. The table `rebuilds` keeps what was changed. What is wrong with the
+        postings themselves stays; `verify()` tells of it.
+
+        Args:
+            ledger: The row, its id or its name.
+            progress: Called with a `Progress` after each batch, and after each account that is rebuilt.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+
+        Database:
+            A read-only transaction that reads every posting of the ledger; then one INSERT for each account that
+            is wrong, which locks that account's row and reads its postings.
+        """
+        async with self._snapshot(ledger) as uow:
+            accounts, wrong = await find_contradictions(uow, progress)
+            ledger_id = uow.ledger_id
+        mended, problems = await rebuild(self._transaction, ledger_id, wrong, progress)
+        return Rebuilt(accounts, tuple(mended), tuple(problems))
+
+    def _snapshot(self, ledger: Ledger | int | str) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self._unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
 
     async def _ticket(self, entry: NewEntry, ledger: Ledger | int | str) -> Ticket:
         _require_entry(entry)

@@ -9,6 +9,7 @@
     |-- Hold                        value that is about to leave an account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
+    |-- Rebuild                     an account whose derived values were mended
     `-- Statement                   what a bank sent
         `-- StatementLine           raw, with the entry that it became
 
@@ -22,6 +23,7 @@ from finance.models.hold import Hold, HoldStatus, NewHold
 from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
+from finance.models.rebuild import Rebuild
 from finance.models.statement import Statement, StatementLine
 
 guards.attach(Base.metadata)
@@ -42,6 +44,7 @@ __all__ = [
     "NewHold",
     "NewPosting",
     "Posting",
+    "Rebuild",
     "Statement",
     "StatementLine",
     "Unsettled",

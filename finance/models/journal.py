@@ -61,6 +61,14 @@ class JournalEntry(Base):
         CheckConstraint("settles_id IS NULL OR kind = 'normal'", name="settlement_normal"),
         CheckConstraint("octet_length(content_hash) = 32", name="content_hash_length"),
         Index(None, "ledger_id", "date", "id"),
+        # Entries come in the order of this column, or nearly: a few kilobytes find what was recorded lately.
+        Index(
+            None,
+            "recorded_at",
+            postgresql_using="brin",
+            postgresql_ops={"recorded_at": "timestamptz_minmax_multi_ops"},
+            postgresql_with={"autosummarize": "on", "pages_per_range": "32"},
+        ),
     )
 
     ledger_id: Mapped[int] = mapped_column(primary_key=True)

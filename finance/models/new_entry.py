@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -112,28 +112,58 @@ class NewEntry:
 
     def canonical(self) -> str:
         """Return the content as text that is the same wherever and whenever it is written."""
-        # Put together by hand: the library's encoder takes three times as long.
-        head = f'"{self.date.isoformat()}",{encode_basestring(self.description)},"{self.kind}",{_link(self.reverses_id)}'
-        lines = ",".join(map(_canonical_line, self.postings))
-        details = "{}" if self.details == {} else _canonical_json(dict(self.details))
-        if self.amends_id is None and self.settles_id is None:
-            return f'["finance.entry.1",{head},[{lines}],{details}]'
-        # The second form is for those that have more to say: what was posted in the first one stays as it is.
-        links = f"{_link(self.amends_id)},{_link(self.settles_id)}"
-        return f'["finance.entry.2",{head},{links},[{lines}],{details}]'
+        return canonical(
+            self.date,
+            self.description,
+            self.kind,
+            links=(self.reverses_id, self.amends_id, self.settles_id),
+            lines=[(line.account_id, line.value, line.memo) for line in self.postings],
+            details=self.details,
+        )
+
+
+def canonical(
+    day: date,
+    description: str,
+    kind: str,
+    *,
+    links: tuple[UUID | None, UUID | None, UUID | None],
+    lines: Iterable[tuple[int, Decimal, str | None]],
+    details: Mapping[str, Any],
+) -> str:
+    """Return the content of an entry in the form that is hashed.
+
+    Args:
+        day: The day on which it counts.
+        description: What happened.
+        kind: Why it was written.
+        links: The ids of the entry that it reverses, of the one that it amends, and of the hold that it settles.
+        lines: Account id, amount and memo of each posting, in order.
+        details: The free data kept with it.
+    """
+    # Put together by hand: the library's encoder takes three times as long.
+    reverses, amends, settles = links
+    head = f'"{day.isoformat()}",{encode_basestring(description)},"{kind}",{_link(reverses)}'
+    rest = f"[{','.join(map(_canonical_line, lines))}],{_canonical_json(details)}"
+    if amends is None and settles is None:
+        return f'["finance.entry.1",{head},{rest}]'
+    # The second form is for those that have more to say: what was posted in the first one stays as it is.
+    return f'["finance.entry.2",{head},{_link(amends)},{_link(settles)},{rest}]'
 
 
 def _link(entry_id: UUID | None) -> str:
     return "null" if entry_id is None else f'"{entry_id}"'
 
 
-def _canonical_line(line: NewPosting) -> str:
-    memo = "null" if line.memo is None else encode_basestring(line.memo)
-    return f'[{line.account_id:d},"{plain(line.value)}",{memo}]'
+def _canonical_line(line: tuple[int, Decimal, str | None]) -> str:
+    account_id, amount, memo = line
+    return f'[{account_id:d},"{plain(amount)}",{"null" if memo is None else encode_basestring(memo)}]'
 
 
-def _canonical_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+def _canonical_json(details: Mapping[str, Any]) -> str:
+    if details == {}:
+        return "{}"
+    return json.dumps(dict(details), ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def plain(amount: Decimal) -> str:

@@ -7,6 +7,7 @@ from finance.repositories.holds import HoldRepository, Placed, Settled
 from finance.repositories.journal import Amended, JournalRepository
 from finance.repositories.ledgers import LedgerRepository
 from finance.repositories.posting import Posted
+from finance.repositories.postings import PostingRow
 from finance.repositories.revisions import Revision
 from finance.repositories.statements import StatementRepository
 
@@ -20,6 +21,7 @@ __all__ = [
     "LedgerRepository",
     "Placed",
     "Posted",
+    "PostingRow",
     "Repository",
     "Revision",
     "Scope",

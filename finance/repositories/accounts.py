@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from finance.integrity import translated
 from finance.models import Account, AccountType, Currency
 from finance.money import Amount, exact_in
 from finance.repositories import holds
+from finance.repositories.balances import read_balances
 from finance.repositories.base import Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 
@@ -35,20 +36,6 @@ _TYPE_OF_ROOT = {
     "Income": AccountType.INCOME,
     "Expenses": AccountType.EXPENSE,
 }
-
-# The months before the one of the day, and that month's postings up to the day: however long the history,
-# it reads one row a month and the postings of one month.
-_BALANCES = """
-SELECT a.id, CASE WHEN $2::date IS NULL THEN a.balance ELSE
-       coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
-                  WHERE t.ledger_id = a.ledger_id AND t.account_id = a.id
-                    AND t.month < date_trunc('month', $2::date)), 0)
-     + coalesce((SELECT sum(p.amount) FROM postings AS p
-                  WHERE p.ledger_id = a.ledger_id AND p.account_id = a.id
-                    AND p.date BETWEEN date_trunc('month', $2::date)::date AND $2::date), 0) END AS balance
-  FROM accounts AS a
- WHERE a.ledger_id = $1 AND ($3::bigint[] IS NULL OR a.id = ANY ($3)) ORDER BY a.id
-"""
 
 
 class AccountRepository(Repository[Account]):
@@ -232,8 +219,30 @@ class AccountRepository(Repository[Account]):
         """
         return await self.update(account, closed_on=None)
 
+    async def balance(
+        self, account: Account | int, *, on: date | None = None, known_at: datetime | None = None
+    ) -> Decimal:
+        """Sum every posting of *account* up to and including *on*, as `balances()` does.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+            InvalidError: As `balances()`.
+
+        Database:
+            One SELECT; no locks; reads as `balances()`.
+        """
+        account_id = account.id if isinstance(account, Account) else account
+        found = await read_balances(self._scope.connection, self._scope.ledger_id, on, known_at, account_id)
+        if account_id not in found:
+            raise AccountNotFoundError(account_id)
+        return found[account_id]
+
     async def balances(
-        self, *, on: date | None = None, accounts: Sequence[Account | int] | None = None
+        self,
+        *,
+        on: date | None = None,
+        known_at: datetime | None = None,
+        accounts: Sequence[Account | int] | None = None,
     ) -> dict[int, Decimal]:
         """Sum every posting up to and including *on*, per account id.
 
@@ -242,19 +251,23 @@ class AccountRepository(Repository[Account]):
 
         Args:
             on: The last day that counts; None for all postings, those dated in the future included.
+            known_at: Leave out what was recorded later than this instant, so that the answer is what it would
+                have been then. It is final once every transaction that was under way at the instant has ended:
+                an entry is recorded when it is written, and seen when it commits.
             accounts: Accounts or ids; None for all of the ledger.
 
         Raises:
             AccountNotFoundError: An id is unknown in this ledger.
+            InvalidError: *known_at* has no time zone, or *on* is not a plain day.
 
         Database:
-            One SELECT; no locks; reads one row a month and at most one month of postings per account.
+            One SELECT; no locks; reads one row a month and at most half a month of postings per account, and
+            with *known_at* what was recorded since.
         """
         ids = None
         if accounts is not None:
             ids = [account.id if isinstance(account, Account) else account for account in accounts]
-        rows = await self._scope.connection.fetch(_BALANCES, self._scope.ledger_id, on, ids)
-        balances = {row["id"]: row["balance"] for row in rows}
+        balances = await read_balances(self._scope.connection, self._scope.ledger_id, on, known_at, ids)
         for wanted in ids or ():
             if wanted not in balances:
                 raise AccountNotFoundError(wanted)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, ClassVar, Generic, TypeVar
-from uuid import UUID
 
 from sqlalchemy import Select, inspect, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,16 +14,9 @@ from finance.connection import Connection
 from finance.errors import InvalidError, NotFoundError
 from finance.integrity import translated
 from finance.models import Base
-from finance.pagination import PAGE_SIZE, Page, decode_cursor, encode_cursor, require_limit
+from finance.pagination import PAGE_SIZE, Page, decode_key, encode_cursor, require_limit
 
 M = TypeVar("M", bound=Base)
-
-_FROM_CURSOR: Mapping[type, Callable[[Any], Any]] = {
-    date: date.fromisoformat,
-    int: int,
-    str: str,
-    UUID: UUID,
-}
 
 
 class KnownCurrencies:
@@ -199,17 +190,10 @@ class Repository(Generic[M]):
         return Page(rows[:limit], self._cursor_of(rows[limit - 1]) if has_more else None)
 
     def _cursor_of(self, row: M) -> str:
-        values = [getattr(row, column.key) for column in self.order]
-        return encode_cursor(self.model.__tablename__, [v if isinstance(v, int) else str(v) for v in values])
+        return encode_cursor(self.model.__tablename__, [getattr(row, column.key) for column in self.order])
 
     def _key_of(self, cursor: str) -> list[Any]:
-        values = decode_cursor(cursor, self.model.__tablename__)
-        try:
-            return [
-                _FROM_CURSOR[column.type.python_type](value) for column, value in zip(self.order, values, strict=True)
-            ]
-        except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            raise InvalidError("the cursor is damaged; start from the first page") from error
+        return decode_key(cursor, self.model.__tablename__, [column.type.python_type for column in self.order])
 
     def _identity(self, key: Any) -> Any:
         return (self._scope.ledger_id, key) if self._is_scoped else key

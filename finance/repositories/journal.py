@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from finance.errors import (
+    AccountNotFoundError,
     AlreadyReversedError,
     EntryNotFoundError,
     InvalidError,
@@ -20,12 +21,15 @@ from finance.errors import (
 )
 from finance.identifiers import uuid7
 from finance.integrity import translated
-from finance.models import EntryKind, JournalEntry, NewEntry, NewPosting
+from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPosting
 from finance.pagination import PAGE_SIZE, Page
 from finance.repositories import revisions
 from finance.repositories.base import Repository
 from finance.repositories.posting import Draft, Key, Posted, draft, insert, look_up, replayed, stored
+from finance.repositories.postings import PostingRow, read_postings
 from finance.repositories.revisions import Revision
+
+_ACCOUNT = "SELECT id FROM accounts WHERE ledger_id = $1 AND id = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,33 @@ class JournalRepository(Repository[JournalEntry]):
         """
         statement = select(JournalEntry).options(selectinload(JournalEntry.postings))
         return await self._page(statement, after, limit)
+
+    async def postings(
+        self, account: Account | int | None = None, *, start_on: date | None = None, end_on: date | None = None
+    ) -> AsyncIterator[PostingRow]:
+        """Yield postings as plain rows from *start_on* through *end_on*, in order of date, entry id and line.
+
+        They are of one instant, and cost a fraction of what stored models do.
+
+        Args:
+            account: The account, or its id, whose postings are read; None for those of all accounts.
+            start_on: The first day; None for no bound.
+            end_on: The last day; None for no bound.
+
+        Raises:
+            AccountNotFoundError: This ledger has no such account.
+            InvalidError: A bound is not a plain day.
+
+        Database:
+            One SELECT along an index through a cursor, 1,000 rows at a time, and one more where *account* is given;
+            no locks; memory for 1,000 rows.
+        """
+        account_id = account.id if isinstance(account, Account) else account
+        connection, ledger_id = self._scope.connection, self._scope.ledger_id
+        if account_id is not None and not await connection.fetch(_ACCOUNT, ledger_id, account_id):
+            raise AccountNotFoundError(account_id)
+        async for row in read_postings(connection, ledger_id, account_id, start_on, end_on):
+            yield row
 
     async def _reversal(self, entry_id: UUID, reversal_id: UUID, on: date | None, description: str | None) -> NewEntry:
         original = await self.get_one(entry_id)

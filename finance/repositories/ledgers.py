@@ -7,10 +7,11 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from finance.errors import AlreadyExistsError, LedgerNotFoundError
+from finance.errors import AlreadyExistsError, InvalidError, LedgerNotFoundError, PeriodClosedError
 from finance.integrity import translated
 from finance.models import Currency, Ledger
 from finance.money import iso_currency
+from finance.repositories.balances import require_day
 from finance.repositories.base import Repository
 
 
@@ -67,22 +68,56 @@ class LedgerRepository(Repository[Ledger]):
             raise LedgerNotFoundError(name)
         return found
 
-    async def close_through(self, ledger: Ledger | int, through: date | None) -> Ledger:
-        """Close the ledger through the day *through*, or reopen it with an earlier day or None.
+    async def close_through(self, ledger: Ledger | int, through: date) -> Ledger:
+        """Close the ledger through the day *through*: nothing is posted on or before it any more.
 
         It waits until every transaction that is posting to the ledger has ended: none of them can land
-        behind the closing.
+        behind the closing. Closing through the same day again changes nothing.
 
         Raises:
             LedgerNotFoundError: There is no such ledger.
+            PeriodClosedError: It is closed through a later day already; `reopen()` opens that again.
+            InvalidError: *through* is not a plain day.
 
         Database:
-            One SELECT and one UPDATE; an exclusive advisory lock that posters share.
+            One SELECT FOR NO KEY UPDATE and one UPDATE; an exclusive advisory lock that posters share.
         """
-        found = await self.get_one(ledger.id if isinstance(ledger, Ledger) else ledger)
-        found.closed_through = through
+        if not require_day("through", through):
+            raise InvalidError("say through which day to close; reopen() opens a period again")
+        found = await self._locked(ledger)
+        if found.closed_through is not None and through < found.closed_through:
+            raise PeriodClosedError(through, found.closed_through)
+        return await self._close(found, through)
+
+    async def reopen(self, ledger: Ledger | int, *, through: date | None = None) -> Ledger:
+        """Open the closed period of the ledger again: all of it, or what lies behind the day *through*.
+
+        Args:
+            ledger: The ledger, or its id.
+            through: The last day that stays closed; None for no such day.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+            InvalidError: *through* is later than what is closed: that would close more. Or it is not a plain day.
+
+        Database:
+            As `close_through()`.
+        """
+        require_day("through", through)
+        found = await self._locked(ledger)
+        if through is not None and (found.closed_through is None or through > found.closed_through):
+            closed = "nothing is closed" if found.closed_through is None else f"closed through {found.closed_through}"
+            raise InvalidError(f"reopening through {through} would close more ({closed}): use close_through()")
+        return await self._close(found, through)
+
+    async def _locked(self, ledger: Ledger | int) -> Ledger:
+        """Lock the ledger's row, so that nobody closes or reopens it meanwhile, and read it."""
+        return await self.get_one(ledger.id if isinstance(ledger, Ledger) else ledger, for_update=True)
+
+    async def _close(self, ledger: Ledger, through: date | None) -> Ledger:
+        ledger.closed_through = through
         await self._flush()
-        return found
+        return ledger
 
     async def _insert(self, name: str, base_currency: str) -> Ledger | None:
         iso = iso_currency(base_currency)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -28,7 +29,7 @@ async def owned_copy(server: Server) -> AsyncIterator[str]:
         yield dsn
 
 
-def as_owner(dsn: str, **options: int) -> DatabaseManager:
+def as_owner(dsn: str, **options: Any) -> DatabaseManager:
     """Reach *dsn* as the role that owns it."""
     return DatabaseManager(dsn, **_LOGIN, **options)
 

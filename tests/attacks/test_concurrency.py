@@ -324,6 +324,44 @@ async def test_nothing_lands_behind_a_closing(victim: Victim, isolation: Isolati
     assert closed[PeriodClosedError.__name__] > 0
 
 
+@pytest.mark.parametrize("isolation", _ISOLATIONS)
+async def test_a_reopened_day_takes_postings_and_a_closed_one_none(victim: Victim, isolation: Isolation) -> None:
+    """While sixteen post, a day is closed and reopened in turn: the count stands still whenever it is closed."""
+    done = asyncio.Event()
+    outcomes: Counter[str] = Counter()
+    counted = "SELECT count(*) FROM journal_entries WHERE ledger_id = $1"
+
+    async def poster() -> None:
+        while not done.is_set():
+            try:
+                await _post(victim, _entry([(victim.food, 1), (victim.checking, -1)]), isolation)
+                outcomes["posted"] += 1
+            except PeriodClosedError as error:
+                assert (error.on, error.closed_through) == (TODAY, TODAY)
+                outcomes["closed"] += 1
+            except SerializationError:
+                outcomes["again"] += 1
+
+    async def closer() -> list[tuple[int, int]]:
+        stands = []
+        for _ in range(6):
+            await victim.db.ledgers.close_through(victim.ledger, TODAY)
+            first = await victim.db.fetchval(counted, victim.ledger.id)
+            await asyncio.sleep(0.03)
+            stands.append((first, await victim.db.fetchval(counted, victim.ledger.id)))
+            await victim.db.ledgers.reopen(victim.ledger, through=TODAY - timedelta(days=1))
+            await asyncio.sleep(0.03)
+        done.set()
+        return stands
+
+    results, errors = await _all(closer(), *(poster() for _ in range(16)))
+
+    assert not errors
+    assert all(first == second for first, second in next(each for each in results if each is not None))
+    assert outcomes["posted"] > 0
+    assert outcomes["closed"] > 0
+
+
 async def test_an_old_snapshot_cannot_post_behind_a_closing(victim: Victim) -> None:
     """A transaction that began before the closing reads the ledger's row as it was; it is told to run again."""
     for isolation in ("repeatable_read", "serializable"):
@@ -332,7 +370,7 @@ async def test_an_old_snapshot_cannot_post_behind_a_closing(victim: Victim) -> N
                 await uow.connection.fetchval("SELECT count(*) FROM journal_entries")
                 await victim.db.ledgers.close_through(victim.ledger, TODAY)
                 await uow.journal.post(victim.new_entry())
-        await victim.db.ledgers.close_through(victim.ledger, None)
+        await victim.db.ledgers.reopen(victim.ledger)
 
     assert await victim.balances() == (-40, 40)
 

@@ -124,6 +124,18 @@ async def test_verify_fails_when_the_books_contradict_themselves(run: Run, db: D
     assert as_json.message == as_text.message == "contradictions in ledger 'main': 1"
 
 
+async def test_verify_can_rebuild_first(run: Run, db: DatabaseManager) -> None:
+    """What was mended is told, and then the books agree."""
+    await asyncio.to_thread(run, "import", CARD)
+    async with db.transaction() as connection:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute("UPDATE accounts SET balance = balance + 1 WHERE type = 'liability'")
+    outcome = await asyncio.to_thread(run, "verify", "--rebuild", "--json")
+
+    assert (outcome.status, outcome.document["problems"]) == (0, [])
+    assert "rebuilt" in outcome.message
+
+
 def test_upgrade_says_from_where_to_where(run: Run) -> None:
     """A database that is at the newest revision stays there."""
     assert run("upgrade", "--json").document == {"from": REVISION, "to": REVISION}

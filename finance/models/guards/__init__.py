@@ -38,6 +38,7 @@ FUNCTIONS = (
     "place_holds",
     "close_holds",
     "stamp_closing",
+    "rebuild_account",
 )
 
 #: These do nothing that needs the rights of the tables' owner.
@@ -79,14 +80,14 @@ def _refused(table: str, verb: str, rule: str, *, unless_by_guards: bool = False
 def _triggers() -> tuple[Trigger, ...]:
     sealed = [
         _refused(table, verb, f"ck_{table}_sealed")
-        for table in ("journal_entries", "postings", "statements", "statement_lines", "holds")
+        for table in ("journal_entries", "postings", "statements", "statement_lines", "holds", "rebuilds")
         for verb in ("UPDATE", "DELETE", "TRUNCATE")
         # What of an entry or a hold may change is told by a trigger of its own.
         if verb != "UPDATE" or table not in {"journal_entries", "holds"}
     ]
     # What the guards write themselves, they write with these verbs and no others.
     own_verbs = {
-        "monthly_totals": ("INSERT", "UPDATE"),
+        "monthly_totals": ("INSERT", "UPDATE", "DELETE"),
         "unsettled": ("INSERT", "DELETE"),
         "entry_revisions": ("INSERT",),
     }
@@ -219,6 +220,7 @@ _ROW_TRIGGERS = (
         "BEFORE UPDATE",
         "FOR EACH ROW WHEN (OLD.closed_through IS DISTINCT FROM NEW.closed_through) EXECUTE FUNCTION close_period()",
     ),
+    Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
 )
 
 TRIGGERS = _triggers()

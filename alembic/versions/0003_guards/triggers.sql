@@ -1,0 +1,5 @@
+CREATE TRIGGER monthly_totals_guard_delete BEFORE DELETE ON monthly_totals FOR EACH STATEMENT EXECUTE FUNCTION refuse_from_outside('ck_monthly_totals_derived')
+CREATE TRIGGER rebuilds_no_update BEFORE UPDATE ON rebuilds FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ck_rebuilds_sealed')
+CREATE TRIGGER rebuilds_no_delete BEFORE DELETE ON rebuilds FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ck_rebuilds_sealed')
+CREATE TRIGGER rebuilds_no_truncate BEFORE TRUNCATE ON rebuilds FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ck_rebuilds_sealed')
+CREATE TRIGGER rebuilds_rebuild BEFORE INSERT ON rebuilds FOR EACH ROW EXECUTE FUNCTION rebuild_account()

@@ -1,0 +1,130 @@
+"""Balances on a day and as they were known at an instant, from the totals that the database keeps."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from finance.connection import Connection
+from finance.errors import InvalidError
+
+# What entries that were recorded later moved is taken back. The newest are the fewest, and an index on the instant
+# finds them: it reads what was recorded since, not the history.
+_LATER = """
+  LEFT JOIN (SELECT p.account_id, sum(p.amount) AS amount
+               FROM journal_entries AS e
+               JOIN postings AS p ON p.ledger_id = e.ledger_id AND p.entry_id = e.id
+              WHERE e.ledger_id = $1 AND p.ledger_id = $1 AND e.recorded_at > {known_at}{days}{accounts}
+              GROUP BY p.account_id) AS later ON later.account_id = a.id"""
+_ON = """coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
+                  WHERE t.ledger_id = a.ledger_id AND t.account_id = a.id AND t.month < {month}), 0)
+     {sign} coalesce((SELECT sum(p.amount) FROM postings AS p
+                  WHERE p.ledger_id = a.ledger_id AND p.account_id = a.id AND p.date BETWEEN {first} AND {last}), 0)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """How a balance on a day is made: every month before `before`, and the postings from `first` through `last`.
+
+    Of the month that the day is in, the shorter side is read: up to the day and added, or behind it and taken back.
+    """
+
+    before: date
+    sign: str
+    first: date
+    last: date
+
+    @classmethod
+    def through(cls, on: date) -> Self:
+        """Return the parts that make the balance at the end of the day *on*."""
+        first, last = on.replace(day=1), on.replace(day=calendar.monthrange(on.year, on.month)[1])
+        if on.day <= last.day // 2:
+            return cls(first, "+", first, on)
+        # No month starts on its last day, so that this one counts as well; the year 9999 has no day behind it.
+        return cls(last, "-", last if on == last else on.replace(day=on.day + 1), first if on == last else last)
+
+
+async def read_balances(
+    connection: Connection,
+    ledger_id: int | None,
+    on: date | None,
+    known_at: datetime | None,
+    accounts: int | Sequence[int] | None,
+) -> dict[int, Decimal]:
+    """Return the balances of one account, of some, or of all (None) by the accounts' ids; unknown ids are left out.
+
+    Raises:
+        InvalidError: *on* is not a plain day, or *known_at* has no time zone.
+    """
+    statement = _Statement(ledger_id)
+    sql = statement.balances(on, require_instant(known_at), accounts)
+    return {row["id"]: row["balance"] for row in await connection.fetch(sql, *statement.args)}
+
+
+def require_instant(known_at: datetime | None) -> datetime | None:
+    """Return *known_at*, which is an instant or None.
+
+    Raises:
+        InvalidError: It is not a datetime, or has no time zone, so that it could be any of a day's instants.
+    """
+    if known_at is not None and (not isinstance(known_at, datetime) or known_at.utcoffset() is None):
+        raise InvalidError(f"known_at {known_at!r}: give a datetime with a time zone, such as datetime.now(UTC)")
+    return known_at
+
+
+def require_day(name: str, day: date | None) -> date | None:
+    """Return *day*, which is a plain day or None.
+
+    Raises:
+        InvalidError: It is something else, such as a datetime.
+    """
+    if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+        raise InvalidError(f"{name} {day!r}: give a datetime.date")
+    return day
+
+
+class _Statement:
+    """One SELECT that is put together from its parts, and the values that its placeholders stand for."""
+
+    def __init__(self, ledger_id: int | None) -> None:
+        self.args: list[Any] = [ledger_id]
+
+    def balances(self, on: date | None, known_at: datetime | None, accounts: int | Sequence[int] | None) -> str:
+        require_day("on", on)
+        chosen = self._chosen(accounts)
+        balance = "a.balance" if on is None else self._on(Months.through(on))
+        later = ""
+        if known_at is not None:
+            balance += " - coalesce(later.amount, 0)"
+            later = _LATER.format(
+                known_at=self._bind(known_at),
+                days="" if on is None else f" AND p.date <= {self._bind(on)}",
+                accounts=chosen.format("p.account_id"),
+            )
+        where = f"a.ledger_id = $1{chosen.format('a.id')}"
+        return f"SELECT a.id, {balance} AS balance FROM accounts AS a{later} WHERE {where} ORDER BY a.id"  # noqa: S608
+
+    def _on(self, months: Months) -> str:
+        return _ON.format(
+            month=self._bind(months.before),
+            sign=months.sign,
+            first=self._bind(months.first),
+            last=self._bind(months.last),
+        )
+
+    def _chosen(self, accounts: int | Sequence[int] | None) -> str:
+        # A condition that covers one, some and all would be planned for all.
+        if accounts is None:
+            return ""
+        return f" AND {{}} = {self._bind(accounts)}" if isinstance(accounts, int) else self._any(accounts)
+
+    def _any(self, accounts: Sequence[int]) -> str:
+        return f" AND {{}} = ANY ({self._bind(list(accounts))}::bigint[])"
+
+    def _bind(self, value: Any) -> str:
+        self.args.append(value)
+        return f"${len(self.args)}"
