@@ -103,17 +103,17 @@ async def test_limits_count_what_is_held(db: DatabaseManager, funded: tuple[Ledg
         assert await held(uow, books.checking) == (60, 60, 0)
 
 
-async def test_fifty_who_place_at_once_get_what_there_is(db: DatabaseManager, funded: tuple[Ledger, Books]) -> None:
-    """Of fifty holds of 10 on 100, ten."""
+async def test_many_who_place_at_once_get_what_there_is(db: DatabaseManager, funded: tuple[Ledger, Books]) -> None:
+    """Of twenty-five holds of 10 on 100, ten."""
     ledger, books = funded
 
     async def place() -> object:
         async with db.unit_of_work(ledger) as uow:
             return await uow.holds.place(NewHold(books.checking, 10))
 
-    placed, errors = await outcomes(*(place() for _ in range(50)))
+    placed, errors = await outcomes(*(place() for _ in range(25)))
 
-    assert (len(placed), errors) == (10, {"BalanceLimitError": 40})
+    assert (len(placed), errors) == (10, {"BalanceLimitError": 15})
     assert await db.fetchval("SELECT held FROM accounts WHERE id = $1", books.checking.id) == 100
     assert (await db.verify(ledger)).is_clean
 
