@@ -18,12 +18,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from finance import DatabaseManager, migrations
 from finance.errors import (
+    BalanceLimitError,
     DatabaseError,
     InvalidError,
     LockTimeoutError,
     MigrationLockError,
     SchemaAheadError,
     SchemaMissingError,
+    SealedError,
 )
 from finance.migrations import REVISION
 from finance.models import Base
@@ -138,6 +140,33 @@ async def test_every_revision_goes_down_and_up_again(empty: DatabaseManager) -> 
         assert await empty.migrations.current() == before
         await empty.migrations.upgrade(revision)
         assert await shape(empty) == shape_of_revision
+
+
+_BOOKS = """
+INSERT INTO ledgers (name, base_currency) VALUES ('Old', 'EUR');
+INSERT INTO currencies VALUES (1, 'EUR', 2, 'Euro');
+INSERT INTO accounts (ledger_id, name, type, currency, minimum_balance) VALUES
+    (1, 'Assets:Checking', 'asset', 'EUR', -100), (1, 'Expenses:Food', 'expense', 'EUR', NULL);
+UPDATE accounts SET balance = balance + 42.10 WHERE id = 2; UPDATE accounts SET balance = balance - 42.10 WHERE id = 1;
+"""
+
+
+async def test_books_of_the_first_revision_are_kept_on_the_way(empty: DatabaseManager) -> None:
+    """Up and down and up again: balances, entries and limits stay, and nothing is held."""
+    await empty.migrations.upgrade("0001")
+    async with empty.transaction() as conn:
+        await conn.execute(_BOOKS)
+
+    for _ in range(2):
+        await empty.migrations.upgrade()
+        assert (await empty.verify(1)).problems == ()
+        rows = await empty.fetch("SELECT balance, held FROM accounts ORDER BY id")
+        assert [[str(value) for value in row] for row in rows] == [["-42.10", "0"], ["42.10", "0"]]
+        await empty.migrations.downgrade("0001")
+        with pytest.raises(BalanceLimitError):
+            await empty.execute("UPDATE accounts SET balance = -101 WHERE id = 1")
+        with pytest.raises(SealedError):
+            await empty.execute("UPDATE journal_entries SET description = 'x'")
 
 
 async def test_downgrade_to_base_leaves_no_trace(each_server: Server) -> None:

@@ -174,7 +174,6 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_journal_entries_sealed": _sealed("of a journal entry only the description and the metadata change"),
     "ck_journal_entries_own_guard": _OWN_GUARD,
     "uq_journal_entries_ledger_id_amends_id": lambda _: AlreadyReversedError(None),
-    "fk_journal_entries_ledger_id_amends_id_journal_entries": lambda _: EntryNotFoundError(None),
     "ck_journal_entries_amendment_normal": _invalid("an amendment is an entry of kind normal, and amends another"),
     "ck_journal_entries_amendment_reversed": _invalid("an entry amends one that is reversed; reverse that too"),
     "uq_journal_entries_ledger_id_settles_id": lambda _: HoldClosedError(None, "settled"),

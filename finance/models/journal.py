@@ -53,7 +53,6 @@ class JournalEntry(Base):
             for column in ("reverses_id", "amends_id", "settles_id")
         ),
         ForeignKeyConstraint(["ledger_id", "reverses_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
-        ForeignKeyConstraint(["ledger_id", "amends_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
         CheckConstraint("kind IN ('normal', 'reversal', 'adjustment')", name="kind_known"),
         CheckConstraint("date BETWEEN '0001-01-01' AND '9999-12-31'", name="date_of_calendar"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_entry"),

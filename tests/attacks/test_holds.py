@@ -132,7 +132,8 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
         SealedError,
     ),
     "expired before its time": (
-        _hold(more=", expires_at", values=", now() + interval '1 hour'") + "UPDATE holds SET status = 'expired';",
+        _hold(more=", expires_at", values=", now() + interval '1 hour'")
+        + "UPDATE holds SET status = 'expired' WHERE id = {new};",
         InvalidError,
     ),
     "expired without a time": (_hold() + "UPDATE holds SET status = 'expired' WHERE id = {new};", InvalidError),
@@ -409,7 +410,7 @@ async def test_fifty_at_once_hold_and_take_what_there_is(victim: Victim, isolati
 
 _MANY = """
 INSERT INTO holds (ledger_id, id, account_id, amount, currency, expires_at)
-SELECT $1, gen_random_uuid(), a, 1, 'EUR', clock_timestamp() + interval '1 s' FROM unnest($2::bigint[]) AS a
+SELECT $1, gen_random_uuid(), a, 1, 'EUR', clock_timestamp() + interval '20 s' FROM unnest($2::bigint[]) AS a
 """
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import update
 from finance import FinanceError, JournalEntry
 from finance.errors import (
     AlreadyReversedError,
-    EntryNotFoundError,
     InvalidError,
     SealedError,
     UnbalancedEntryError,
@@ -28,7 +27,7 @@ _AMENDMENT = (
 
 REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
     "an amendment of an entry that stands": (_AMENDMENT, InvalidError),
-    "an amendment of nothing": (_AMENDMENT.replace("{entry}", "{new}"), EntryNotFoundError),
+    "an amendment of nothing": (_AMENDMENT.replace("{entry}", "{new}"), InvalidError),
     "an amendment of itself": (_AMENDMENT.replace("{entry}", "{new2}"), InvalidError),
     "an amendment that is a reversal": (
         REVERSAL.replace("reverses_id)", "reverses_id, amends_id)").replace("{entry})", "{entry}, {entry})") + _BACK,

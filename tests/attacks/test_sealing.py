@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
             "recorded_at": ("now()", SealedError),
             "recorded_by": ("'x'", SealedError),
             "recorded_xid": ("1", SealedError),
-            "amends_id": ("{new}", EntryNotFoundError),
+            "amends_id": ("{new}", SealedError),
             "settles_id": ("{new}", SealedError),
         }.items()
     },
