@@ -33,10 +33,11 @@ BEGIN
      WHERE o.description <> n.description OR o.metadata::text <> n.metadata::text;
     IF entry_ids IS NOT NULL THEN
         PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
-        INSERT INTO entry_revisions (ledger_id, entry_id, revision, description, metadata)
+        -- CURRENT_USER would be the owner of this function.
+        INSERT INTO entry_revisions (ledger_id, entry_id, revision, description, metadata, replaced_by)
         SELECT e.ledger_id, e.id, 1 + (SELECT count(*) FROM entry_revisions AS r
                                         WHERE r.ledger_id = e.ledger_id AND r.entry_id = e.id),
-               e.description, e.metadata
+               e.description, e.metadata, coalesce(nullif(current_setting('role', true), 'none'), session_user)
           FROM unnest(ledger_ids, entry_ids, descriptions, details) AS e(ledger_id, id, description, metadata);
         PERFORM set_config('finance.applying', mode, true);
     END IF;
