@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,6 +17,10 @@ from finance.identifiers import uuid7
 from finance.models.account import Account
 from finance.models.journal import EntryKind
 from finance.money import Amount, exact, total
+
+#: How JSON writes a zero character: not behind a backslash that is itself written so.
+_ZERO_IN_JSON = r"\u0000"
+_ZERO = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,11 @@ class NewEntry:
         if not isinstance(self.id, UUID):
             raise InvalidError(f"id {self.id!r}: give a uuid.UUID")
         try:
-            self.details_json()
+            details = self.details_json()
         except (TypeError, ValueError) as error:
             raise InvalidError(f"the details are not JSON: {error}") from error
+        if _ZERO_IN_JSON in details or not details.isascii():
+            _require_text("a text of the details", _ZERO.sub("\x00", details))
         object.__setattr__(self, "postings", tuple(self.postings))
         if not all(isinstance(line, NewPosting) for line in self.postings):
             raise InvalidError("the postings of an entry are NewPosting(account, amount)")
