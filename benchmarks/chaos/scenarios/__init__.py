@@ -12,13 +12,19 @@ from benchmarks.chaos.scenarios import (
     cancels,
     commits,
     connecting,
+    contention,
+    crashes,
     deadlines,
     failover,
+    isolation,
     network,
+    ourselves,
     processes,
     schema,
+    skew,
     sweep,
     usage,
+    values,
 )
 from benchmarks.chaos.verdict import Verdict
 
@@ -36,6 +42,7 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "C4": [usage.swallowed_errors],
     "C5": [deadlines.short_deadlines],
     "C6": [usage.shared_by_two],
+    "D3": [crashes.reused_number],
     "H1": [failover.asynchronous_failover],
     "H2": [failover.synchronous_failover],
     "H3": [failover.planned_switchover],
@@ -51,7 +58,21 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "P1": [partial(processes.terminated_backends, share=share) for share in processes.SHARES],
     "P2": [partial(processes.fallen_server, fall=fall) for fall in processes.FALLS],
     "P3": [processes.frozen_server],
+    "P4": [ourselves.killed_process],
+    "P5": [ourselves.terminated_process],
     "S1": [schema.changing_schema],
+    "V1": [values.values],
+    "V2": [partial(ourselves.time_zones, zone=zone) for zone in ourselves.ZONES],
+    "X1": [partial(isolation.bank, isolation=each) for each in isolation.ISOLATIONS],
+    "X2": [
+        *(partial(isolation.histories, workload=each, isolation="serializable") for each in isolation.WORKLOADS),
+        *(partial(isolation.histories, workload=each, isolation="repeatable_read") for each in isolation.WORKLOADS),
+    ],
+    "X3": [partial(skew.write_skew, version=version) for version in skew.VERSIONS],
+    "X4": [partial(contention.wanted_deadlocks, how=how) for how in contention.POSTINGS],
+    "X5": [contention.one_key],
+    "X6": [contention.double_reversal],
+    "X7": [contention.hot_account],
 }
 
 
