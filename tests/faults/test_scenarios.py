@@ -233,6 +233,18 @@ async def test_everybody_gets_a_turn_at_one_account(verdicts: Verdicts) -> None:
         require(verdict)
 
 
+async def test_random_lives_follow_the_model(verdicts: Verdicts) -> None:
+    """X8: short ones; tests/test_model.py leads longer ones on each server."""
+    for verdict in await verdicts("X8"):
+        require(verdict)
+
+
+async def test_injected_faults_are_survived(verdicts: Verdicts) -> None:
+    """B1: the library's own, a quarter of them active, each striking a quarter of the time."""
+    for verdict in await verdicts("B1"):
+        require(verdict)
+
+
 # --- two servers -------------------------------------------------------------------------------------
 
 

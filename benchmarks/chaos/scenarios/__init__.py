@@ -16,7 +16,9 @@ from benchmarks.chaos.scenarios import (
     crashes,
     deadlines,
     failover,
+    injected,
     isolation,
+    lives,
     network,
     ourselves,
     processes,
@@ -32,6 +34,7 @@ Scenario = Callable[[Lab], Awaitable[Verdict]]
 
 #: Every form of every scenario, under the id of the scenario.
 SCENARIOS: dict[str, list[Scenario]] = {
+    "B1": [injected.buggify],
     "C1": [partial(cancels.random_cancels, mode=mode, loop=loop) for loop in cancels.LOOPS for mode in cancels.MODES],
     "C2": [partial(sweep.sweep, call=call) for call in sweep.CALLS],
     "C3": [
@@ -73,6 +76,7 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "X5": [contention.one_key],
     "X6": [contention.double_reversal],
     "X7": [contention.hot_account],
+    "X8": [lives.random_lives],
 }
 
 

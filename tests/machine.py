@@ -1,0 +1,320 @@
+"""A machine of hypothesis that keeps books at random, in the database and in plain Python, and compares them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import hypothesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from finance import DatabaseManager, FinanceError, NewEntry, NewPosting, UnitOfWork
+from finance.errors import BalanceLimitError
+from tests.model import Model, ModelAccount, ModelEntry, Refusal, fits
+
+FIRST = date(2026, 1, 30)
+#: Days around the ends of months, where totals of months meet postings of days.
+DAYS = st.integers(0, 64).map(lambda days: FIRST + timedelta(days))
+AMOUNTS = st.sampled_from(
+    [Decimal(text) for text in ("1", "2", "5", "-3", "-1", "10", "0.5", "0.01", "-0.25", "0.001")]
+)
+CHOICES = st.integers(0, 10**6)
+
+
+class BooksMachine(RuleBasedStateMachine):
+    """Does one thing after another; what the database answers, and all balances, must be what the model says.
+
+    Attributes:
+        dsn: The database; each run has a ledger of its own in it.
+        rules_run: How many steps all machines have done.
+    """
+
+    dsn: ClassVar[str]
+    rules_run: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.model = Model()
+        self.db = DatabaseManager(self.dsn, max_size=4)
+        self.run(self.db.connect())
+        self.today: date = self.run(self.db.fetchval("SELECT current_date"))
+        self.ledger = self.run(self.db.ledgers.create(uuid4().hex, base_currency="EUR"))
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Await *work* in this machine's own event loop."""
+        return self.runner.run(work)
+
+    def work(self, function: Callable[[UnitOfWork], Coroutine[Any, Any, Any]]) -> Any:
+        """Run *function* in a unit of work; return its result, or the class of the error that refused it."""
+        return self.run(self._answer(function))
+
+    async def _answer(self, function: Callable[[UnitOfWork], Coroutine[Any, Any, Any]]) -> Any:
+        type(self).rules_run += 1
+        try:
+            async with self.db.unit_of_work(self.ledger) as uow:
+                return await function(uow)
+        except FinanceError as error:
+            return type(error)
+
+    # --- accounts ------------------------------------------------------------------------------------
+
+    @initialize()
+    def begin(self) -> None:
+        """Open a few accounts, so that there is something to do."""
+        for currency in ("EUR", "EUR", "EUR", "JPY", "JPY"):
+            self.open(currency, None, None)
+
+    @rule(
+        currency=st.sampled_from(["EUR", "EUR", "JPY"]),
+        minimum=st.sampled_from([None, None, Decimal(0), Decimal(-10)]),
+        maximum=st.sampled_from([None, None, Decimal(5), Decimal(20)]),
+    )
+    def open(self, currency: str, minimum: Decimal | None, maximum: Decimal | None) -> None:
+        """Open an account, perhaps with limits."""
+        if len(self.model.accounts) > 12:
+            return
+        opened = self.work(
+            lambda uow: uow.accounts.open(
+                f"Assets:{uuid4().hex}", currency=currency, minimum_balance=minimum, maximum_balance=maximum
+            )
+        )
+        self.model.accounts[opened.id] = ModelAccount(currency, minimum, maximum)
+
+    @rule(choice=CHOICES, is_closed=st.booleans())
+    def close(self, choice: int, *, is_closed: bool) -> None:
+        """Close an account, or open it again."""
+        account = self._account(choice)
+        self.work(lambda uow: uow.accounts.update(account, closed_on=self.today if is_closed else None))
+        self.model.accounts[account].is_closed = is_closed
+
+    @rule(
+        choice=CHOICES,
+        minimum=st.sampled_from([None, Decimal(0), Decimal(-5)]),
+        maximum=st.sampled_from([None, Decimal(3), Decimal(50)]),
+    )
+    def limit(self, choice: int, minimum: Decimal | None, maximum: Decimal | None) -> None:
+        """Change an account's limits: refused where its balance is beyond them already."""
+        id_ = self._account(choice)
+        account = self.model.accounts[id_]
+        changed = ModelAccount(account.currency, minimum, maximum, account.is_closed, account.is_for_adjustments)
+        answer = self.work(lambda uow: uow.accounts.update(id_, minimum_balance=minimum, maximum_balance=maximum))
+        if changed.allows(self.model.balances()[id_]):
+            assert not isinstance(answer, type), answer
+            self.model.accounts[id_] = changed
+        else:
+            assert answer is BalanceLimitError
+
+    # --- entries -------------------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def post(self, data: st.DataObject) -> None:
+        """Post an entry, good or bad."""
+        entry = self._entry(data)
+        answer = self.work(lambda uow: uow.journal.post(entry))
+        self._agree(self.model.answer(entry.id, ModelEntry.of(entry)), answer)
+
+    @rule(data=st.data())
+    def post_many(self, data: st.DataObject) -> None:
+        """Post several in one call: all of them, or none."""
+        entries = [self._entry(data) for _ in range(data.draw(st.integers(1, 3)))]
+        before = dict(self.model.entries)
+        answers = [self.model.answer(entry.id, ModelEntry.of(entry)) for entry in entries]
+        answer = self.work(lambda uow: uow.journal.post_many(entries))
+        if not isinstance(answer, type):
+            # Limits hold for the sum of one call: one entry may make room for another one.
+            assert all(expected in ("stored", {BalanceLimitError}) for expected in answers), answers
+            self.model.entries = {**before, **{entry.id: ModelEntry.of(entry) for entry in entries}}
+            balances = self.model.balances()
+            assert all(account.allows(balances[id_]) for id_, account in self._touched(entries))
+        else:
+            assert any(fits(expected, answer) for expected in answers), (answers, answer)
+            self.model.entries = before
+
+    @precondition(lambda self: self.model.entries)
+    @rule(data=st.data(), is_same=st.booleans())
+    def replay(self, data: st.DataObject, *, is_same: bool) -> None:
+        """Post a stored id again, with the same content or another."""
+        entry = self._entry(data, good=True)
+        first = self.model.answer(entry.id, ModelEntry.of(entry))
+        self._agree(first, self.work(lambda uow: uow.journal.post(entry)))
+        again = entry if is_same else NewEntry(entry.date, "other", entry.postings, id=entry.id)
+        expected = self.model.answer(again.id, ModelEntry.of(again))
+        self._agree(expected, self.work(lambda uow: uow.journal.post(again)))
+
+    @precondition(lambda self: self.model.entries)
+    @rule(choice=CHOICES, on=st.one_of(st.none(), DAYS))
+    def reverse(self, choice: int, on: date | None) -> None:
+        """Reverse a stored entry, perhaps on another day, perhaps once more."""
+        entry_id = list(self.model.entries)[choice % len(self.model.entries)]
+        entry = self.model.entries[entry_id]
+        reversal_id = uuid4()
+        answer = self.work(lambda uow: uow.journal.reverse(entry_id, on=on, id=reversal_id))
+        self._agree(self.model.answer(reversal_id, entry.opposite(on or entry.on, entry_id)), answer)
+
+    @rule(data=st.data())
+    def abandon(self, data: st.DataObject) -> None:
+        """Post, and roll back: nothing of it is there."""
+        entry = self._entry(data)
+
+        async def post(uow: UnitOfWork) -> None:
+            await uow.journal.post(entry)
+            await uow.rollback()
+
+        self.work(post)
+
+    @rule(data=st.data())
+    def post_at_once(self, data: st.DataObject) -> None:
+        """Post several at once, the same id among them perhaps: there is an order that explains the answers."""
+        entries = [self._entry(data) for _ in range(data.draw(st.integers(2, 4)))]
+        if data.draw(st.booleans()):
+            entries[-1] = data.draw(
+                st.sampled_from([entries[0], NewEntry(FIRST, "x", entries[0].postings, id=entries[0].id)])
+            )
+        calls = [self._answer(lambda uow, entry=entry: uow.journal.post(entry)) for entry in entries]  # type: ignore[misc]
+        answers = [_word(answer) for answer in self.run(_all(calls))]
+        after = self.model.explains([(entry.id, ModelEntry.of(entry)) for entry in entries], answers)
+        assert after is not None, answers
+        self.model = after
+
+    # --- periods and raw balances --------------------------------------------------------------------
+
+    @rule(through=st.one_of(st.none(), st.none(), DAYS))
+    def close_through(self, through: date | None) -> None:
+        """Close a period, or open it again."""
+        self.work(lambda uow: uow.ledgers.close_through(self.ledger.id, through))
+        self.model.closed_through = through
+
+    @rule(choices=st.lists(CHOICES, min_size=1, max_size=3), amount=AMOUNTS, opposite=st.booleans())
+    def adjust(self, choices: list[int], amount: Decimal, *, opposite: bool) -> None:
+        """Set balances with plain UPDATEs in one transaction: an entry records them."""
+        ids = list(dict.fromkeys(self._account(choice) for choice in choices))
+        changes = {id_: -amount if opposite and number % 2 else amount for number, id_ in enumerate(ids)}
+
+        async def update(uow: UnitOfWork) -> None:
+            for id_, change in changes.items():
+                await uow.connection.execute("UPDATE accounts SET balance = balance + $1 WHERE id = $2", change, id_)
+
+        expected = self.model.refusals_to_adjust(changes, self.today)
+        answer = self.work(update)
+        if expected:
+            assert answer in expected, (expected, answer)
+        else:
+            assert answer is None, answer
+            self._book_adjustment(changes)
+
+    def _book_adjustment(self, changes: dict[int, Decimal]) -> None:
+        accounts = self.run(
+            self.db.fetch(
+                "SELECT id, currency FROM accounts WHERE ledger_id = $1 AND purpose = 'adjustments'", self.ledger.id
+            )
+        )
+        for row in accounts:
+            self.model.accounts.setdefault(row["id"], ModelAccount(row["currency"], is_for_adjustments=True))
+        lines = list(changes.items())
+        for currency, amount in self.model.rest(changes).items():
+            account = self.model.adjustments_account(currency)
+            assert account is not None
+            lines.append((account, amount))
+        newest = self.run(
+            self.db.fetchval(
+                "SELECT id FROM journal_entries WHERE ledger_id = $1 ORDER BY recorded_at DESC LIMIT 1", self.ledger.id
+            )
+        )
+        self.model.entries[newest] = ModelEntry(self.today, tuple(lines))
+
+    # --- what must hold after each step --------------------------------------------------------------
+
+    @invariant()
+    def balances_agree(self) -> None:
+        """Every balance, now and at the ends and in the middle of months, from totals and from postings."""
+        days = [None, FIRST, date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 28), date(2026, 3, 15)]
+
+        async def look(uow: UnitOfWork) -> list[dict[int, Decimal]]:
+            return [await uow.accounts.balances(on=day) for day in days]
+
+        for day, found in zip(days, self.work(look), strict=True):
+            assert found == self.model.balances(day), day
+
+    def teardown(self) -> None:
+        """Have the books verified, and disconnect."""
+        try:
+            assert self.run(self.db.verify(self.ledger)).problems == ()
+            count = self.run(
+                self.db.fetchval("SELECT count(*) FROM journal_entries WHERE ledger_id = $1", self.ledger.id)
+            )
+            assert count == len(self.model.entries)
+        finally:
+            self.run(self.db.disconnect())
+            self.runner.close()
+
+    # --- choices -------------------------------------------------------------------------------------
+
+    def _account(self, choice: int) -> int:
+        return list(self.model.accounts)[choice % len(self.model.accounts)]
+
+    def _entry(self, data: st.DataObject, *, good: bool = False) -> NewEntry:
+        """Draw an entry: of one currency mostly, balanced mostly."""
+        ids = list(self.model.accounts)
+        first = data.draw(st.sampled_from(ids))
+        currency = self.model.accounts[first].currency
+        same = [id_ for id_ in ids if self.model.accounts[id_].currency == currency]
+        count = data.draw(st.integers(1, 3))
+        lines = [(first, data.draw(AMOUNTS)) for _ in range(1)]
+        lines += [(data.draw(st.sampled_from(same)), data.draw(AMOUNTS)) for _ in range(count - 1)]
+        rest = -sum((amount for _, amount in lines), Decimal(0))
+        is_bad = not good and data.draw(st.integers(0, 9)) == 0
+        others = ids if is_bad else same
+        lines.append((data.draw(st.sampled_from(others)), rest + is_bad or Decimal(1)))
+        return NewEntry(data.draw(DAYS), "entry", [NewPosting(*line) for line in lines], id=uuid4())
+
+    def _touched(self, entries: Sequence[NewEntry]) -> list[tuple[int, ModelAccount]]:
+        ids = {line.account_id for entry in entries for line in entry.postings}
+        return [(id_, self.model.accounts[id_]) for id_ in ids]
+
+    def _agree(self, expected: str | set[Refusal], answer: Any) -> None:
+        assert fits(expected, _word(answer)), (expected, answer)
+
+
+def _word(answer: Any) -> str | Refusal:
+    if isinstance(answer, type):
+        return answer
+    return "replayed" if answer.is_replay else "stored"
+
+
+async def _all(calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    return await asyncio.gather(*calls)
+
+
+def lead(dsn: str, lives: int, steps: int, *, seed: int | None = None) -> int:
+    """Lead random lives in the database *dsn*, and return how many steps they took together.
+
+    Raises:
+        AssertionError: The database and the model differ; hypothesis prints the shortest life that shows it.
+    """
+    machine = type("Books", (BooksMachine,), {"dsn": dsn, "rules_run": 0})
+    run_state_machine_as_test(
+        machine if seed is None else hypothesis.seed(seed)(machine),
+        settings=settings(
+            max_examples=lives,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    return int(machine.rules_run)  # type: ignore[attr-defined]
