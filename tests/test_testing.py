@@ -135,4 +135,4 @@ async def test_nothing_is_in_the_way_outside_of_the_block(db: DatabaseManager) -
 def test_chances_are_chances(options: dict[str, float]) -> None:
     """Between never and always."""
     with pytest.raises(InvalidError):
-        Faults(1, **options)  # type: ignore[arg-type]
+        Faults(1, **options)

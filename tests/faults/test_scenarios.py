@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.chaos.lab import Lab
-from benchmarks.chaos.scenarios import SCENARIOS, batch_of, cancels, commits, processes, run_batch, skew, sweep
+from benchmarks.chaos.scenarios import SCENARIOS, batch_of, cancels, commits, lane, processes, run_batch, skew, sweep
 from benchmarks.chaos.verdict import Verdict, line
 
 #: A fault that is not survived must not hold up the others.
@@ -243,6 +243,12 @@ async def test_injected_faults_are_survived(verdicts: Verdicts) -> None:
     """B1: the library's own, a quarter of them active, each striking a quarter of the time."""
     for verdict in await verdicts("B1"):
         require(verdict)
+
+
+@pytest.mark.parametrize("form", lane.FORMS)
+async def test_callers_of_the_fast_lane_do_not_harm_each_other(lab: Lab, form: str) -> None:
+    """G1: held locks, refusals, limits, cancellation and disconnection."""
+    require(await lane.FORMS[form](lab))
 
 
 # --- two servers -------------------------------------------------------------------------------------

@@ -21,6 +21,9 @@ _PATIENT = Retry(attempts=100, deadline=60.0, pause=0.005, longest_pause=0.2)
 # --- X4 ------------------------------------------------------------------------------------------------
 
 
+Post = Callable[[UnitOfWork, list[NewEntry]], Awaitable[None]]
+
+
 async def _in_one_statement(uow: UnitOfWork, entries: list[NewEntry]) -> None:
     await uow.journal.post_many(entries)
 
@@ -32,10 +35,12 @@ async def _one_by_one(uow: UnitOfWork, entries: list[NewEntry]) -> None:
 
 #: How several entries are posted, and by how many at once. One by one they lock accounts in their caller's own order:
 #: the server meets deadlocks, and `db.run()` runs their losers again.
-POSTINGS: dict[str, tuple[Callable[[UnitOfWork, list[NewEntry]], Awaitable[None]], int]] = {
+POSTINGS: dict[str, tuple[Post | None, int]] = {
+    "lane": (None, 64),
     "one statement": (_in_one_statement, 64),
     "one by one": (_one_by_one, 4),
 }
+WAYS = ("run", "lane")
 
 
 async def wanted_deadlocks(lab: Lab, how: str) -> Verdict:
@@ -53,7 +58,7 @@ async def wanted_deadlocks(lab: Lab, how: str) -> Verdict:
         await all_of((one for _ in range(lab.size(60, 3) * callers)), callers=callers)
         met = await _deadlocks(lab, books)
         failures = [f"{count} times {kind}" for kind, count in books.record.errors.items()]
-        failures += [f"{met} deadlocks at the server"] if met and how == "one statement" else []
+        failures += [f"{met} deadlocks at the server"] if met and how != "one by one" else []
         retries = db.stats().retries / len(times)
         note = f"{met} deadlocks at the server, {retries:.2f} retries a call, p99 {_percentile(times, 99):.2f} s"
         return await books.judge(lab.verdict(name, faults=met, note=note), db, failures=failures)
@@ -65,16 +70,17 @@ async def _deadlocks(lab: Lab, books: Books) -> int:
         return int(await admin.fetchval(_DEADLOCKS, books.database))
 
 
-async def _post_several(
-    db: DatabaseManager, books: Books, post: Callable[[UnitOfWork, list[NewEntry]], Awaitable[None]]
-) -> None:
+async def _post_several(db: DatabaseManager, books: Books, post: Post | None) -> None:
     entries = []
     for _ in range(books.random.randint(2, 5)):
         key = books.key()
         debit, credit = books.random.sample(books.accounts[:4], 2)
         entries.append(NewEntry(DAY, str(key), [NewPosting(debit, 1), NewPosting(credit, -1)], id=key))
     with books.record.of(entries[0].id):
-        await db.run(lambda uow: post(uow, entries), ledger=books.ledger, retry=_PATIENT)
+        if post is None:
+            await asyncio.gather(*(db.journal.post(entry, ledger=books.ledger) for entry in entries))
+        else:
+            await db.run(lambda uow: post(uow, entries), ledger=books.ledger, retry=_PATIENT)
     for entry in entries[1:]:
         books.record.told[entry.id] = books.record.told[entries[0].id]
 
@@ -88,34 +94,39 @@ def _percentile(times: list[float], percent: int) -> float:
 _CROWD = 50
 
 
-async def one_key(lab: Lab) -> Verdict:
+async def one_key(lab: Lab, way: str) -> Verdict:
     """X5: of fifty with one key one applies, and the others replay, or conflict where their content is another."""
     failures: list[str] = []
-    async with lab.books("X5") as books, DatabaseManager(books.dsn, max_size=25) as db:
+    async with lab.books(f"X5 {way}") as books, DatabaseManager(books.dsn, max_size=25) as db:
         rounds = lab.size(40, 2)
         for _ in range(rounds):
             key = books.key()
-            failures += await _crowd(db, books, key, [1] * _CROWD, replays=_CROWD - 1)
+            failures += await _crowd(db, books, key, [1] * _CROWD, way=way)
             key = books.key()
-            failures += await _crowd(db, books, key, list(range(1, _CROWD + 1)), replays=0)
-        verdict = lab.verdict("X5", tries=2 * rounds * _CROWD, faults=2 * rounds, note=f"{rounds} rounds of each")
+            failures += await _crowd(db, books, key, list(range(1, _CROWD + 1)), way=way)
+        verdict = lab.verdict(
+            f"X5 {way}", tries=2 * rounds * _CROWD, faults=2 * rounds, note=f"{rounds} rounds of each"
+        )
         return await books.judge(verdict, db, failures=failures)
 
 
-async def _crowd(db: DatabaseManager, books: Books, key: UUID, amounts: list[int], *, replays: int) -> list[str]:
+async def _crowd(db: DatabaseManager, books: Books, key: UUID, amounts: list[int], *, way: str) -> list[str]:
+    replays = amounts.count(amounts[0]) - 1
     debit, credit = (books.accounts[number] for number in books.accounts_of(key))
     entries = [
         NewEntry(DAY, str(key), [NewPosting(debit, amount), NewPosting(credit, -amount)], id=key) for amount in amounts
     ]
-    calls = [db.run(partial(_post, entry=entry), ledger=books.ledger) for entry in entries]
+    calls = [_post(db, books, entry, way) for entry in entries]
     ends = Counter(map(_named, await asyncio.gather(*calls, return_exceptions=True)))
     books.record.told[key] = Outcome.APPLIED if ends["applied"] else Outcome.NOT_APPLIED
     expected = Counter(applied=1, replayed=replays, conflict=len(amounts) - 1 - replays)
     return [] if ends == expected else [f"{dict(ends)} instead of {dict(expected)}"]
 
 
-async def _post(uow: UnitOfWork, entry: NewEntry) -> Posted:
-    return await uow.journal.post(entry)
+async def _post(db: DatabaseManager, books: Books, entry: NewEntry, way: str) -> Posted:
+    if way == "lane":
+        return await db.journal.post(entry, ledger=books.ledger)
+    return await db.run(lambda uow: uow.journal.post(entry), ledger=books.ledger)
 
 
 def _named(end: Posted | BaseException) -> str:
@@ -154,10 +165,10 @@ async def _reverse(db: DatabaseManager, books: Books, key: UUID, chosen: UUID) -
 # --- X7 ------------------------------------------------------------------------------------------------
 
 
-async def hot_account(lab: Lab) -> Verdict:
+async def hot_account(lab: Lab, way: str) -> Verdict:
     """X7: when every entry touches one account, all get their turn."""
     callers = 64
-    async with lab.books("X7") as books, DatabaseManager(books.dsn, max_size=16) as db:
+    async with lab.books(f"X7 {way}") as books, DatabaseManager(books.dsn, max_size=16) as db:
         times: list[float] = []
         turns: Counter[str] = Counter()
         hot, others = books.accounts[0], books.accounts[1:]
@@ -169,7 +180,7 @@ async def hot_account(lab: Lab) -> Verdict:
             entry = NewEntry(DAY, str(key), lines, id=key)
             started = clock()
             with books.record.of(key):
-                await db.run(partial(_post, entry=entry), ledger=books.ledger)
+                await _post(db, books, entry, way)
             times.append(clock() - started)
             turns[task.get_name() if (task := asyncio.current_task()) else ""] += 1
 
@@ -183,4 +194,4 @@ async def hot_account(lab: Lab) -> Verdict:
         failures += [f"a caller had {fewest} turns, the mean is {mean:.1f}"] if fewest < mean / 4 else []
         p99, p50 = _percentile(times, 99), _percentile(times, 50)
         note = f"{speed:.0f} entries/s, p50 {p50:.3f} s, p99 {p99:.3f} s, fewest turns {fewest} of {mean:.0f}"
-        return await books.judge(lab.verdict("X7", faults=1, note=note), db, failures=failures)
+        return await books.judge(lab.verdict(f"X7 {way}", faults=1, note=note), db, failures=failures)
