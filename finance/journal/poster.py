@@ -32,6 +32,7 @@ from finance.repositories.posting import (
     Fetch,
     Key,
     Limit,
+    LimitsTouched,
     Posted,
     draft,
     insert,
@@ -97,7 +98,8 @@ class Poster:
         left = [list(tickets)]
         while left:
             group = left.pop(0)
-            patience = GROUP_PATIENCE if len(group) > 1 else SINGLE_PATIENCE
+            # The one that meets the lock is waited for when no neighbour of it is left.
+            patience = SINGLE_PATIENCE if len(group) == 1 and not left else GROUP_PATIENCE
             stuck = await self._post(group, self._held_up, patience, None)
             if len(stuck) > 1:
                 left[:0] = _halves(stuck)
@@ -159,6 +161,8 @@ class Poster:
             try:
                 async with places:
                     await self._try(tickets, patience, predecessor)
+            except LimitsTouched as touched:
+                self._limited |= touched.accounts
             except LockTimeoutError as error:
                 _fail(tickets, error)
                 return stuck + tickets

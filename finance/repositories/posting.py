@@ -37,13 +37,21 @@ WITH {settings}entry AS (
                AS p(ledger_id, entry_id, line, account_id, currency, amount, memo)
         ON p.ledger_id = e.ledger_id AND p.entry_id = e.id
 )
-SELECT ledger_id, id FROM entry
+SELECT ledger_id, id{answer}
 """
-_IN_TRANSACTION = _POST.format(settings="", source="")
+_IN_TRANSACTION = _POST.format(settings="", source="", answer=" FROM entry")
 # A statement that commits by itself has no BEGIN with which its settings could be sent. They are made before the
-# first row is, and end with it.
+# first row is, and end with it. Of several entries it posts none where an account has limits: the database would look
+# at their sum only. It returns the ids of those accounts then, as each of them was looked up by its whole key.
 _ALONE = _POST.format(
-    settings="settings AS MATERIALIZED (SELECT set_config('lock_timeout', $16, true)), ", source="settings, "
+    settings="""settings AS MATERIALIZED (SELECT set_config('lock_timeout', $16, true)), limited AS MATERIALIZED (
+    SELECT array_agg(DISTINCT u.id) AS ids
+      FROM unnest(CASE WHEN cardinality($2::uuid[]) > 1 THEN $9::bigint[] END, $12::bigint[]) AS u(ledger_id, id),
+           LATERAL (SELECT FROM accounts AS a WHERE a.ledger_id = u.ledger_id AND a.id = u.id
+                       AND (a.minimum_balance IS NOT NULL OR a.maximum_balance IS NOT NULL) OFFSET 0) AS a
+), """,
+    source="settings JOIN limited ON limited.ids IS NULL, ",
+    answer=", NULL::bigint[] AS limited FROM entry UNION ALL SELECT NULL, NULL, ids FROM limited WHERE ids IS NOT NULL",
 )
 _STORED = """
 SELECT j.ledger_id, j.id, j.content_hash FROM unnest($1::bigint[], $2::uuid[]) AS u(ledger_id, id)
@@ -85,6 +93,17 @@ class Draft:
     def key(self) -> Key:
         """What it is stored under."""
         return self.ledger_id, self.entry.id
+
+
+class LimitsTouched(Exception):  # noqa: N818 - nothing is wrong
+    """Several entries touch accounts that have limits, so that they are to be posted in their order.
+
+    `accounts` are the ids of those.
+    """
+
+    def __init__(self, accounts: Iterable[int]) -> None:
+        self.accounts = frozenset(accounts)
+        super().__init__("the entries of a group touch limits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +167,9 @@ async def insert(fetch: Fetch, drafts: Sequence[Draft], *, lock_timeout: str | N
         fetch: How to run the statement.
         drafts: Any number of them, of any ledgers, in any order.
         lock_timeout: For a statement that commits by itself: how long it may wait for a lock, as the server writes it.
+
+    Raises:
+        LimitsTouched: Several, in a statement that commits by itself, touch limits; none of them was stored.
     """
     # In one order whoever posts, so that two who post the same ids do not wait for each other.
     ordered = sorted(drafts, key=lambda each: each.key)
@@ -157,6 +179,8 @@ async def insert(fetch: Fetch, drafts: Sequence[Draft], *, lock_timeout: str | N
             rows = await fetch(_IN_TRANSACTION, *columns)
         else:
             rows = await fetch(_ALONE, *columns, lock_timeout)
+            if rows and (accounts := rows[0]["limited"]) is not None:
+                raise LimitsTouched(accounts)
     except AmountError as error:
         raise _naming_the_amount(error, drafts) from error
     return {(row["ledger_id"], row["id"]) for row in rows}
