@@ -120,12 +120,31 @@ class BooksMachine(RuleBasedStateMachine):
 
     # --- entries -------------------------------------------------------------------------------------
 
-    @rule(data=st.data())
-    def post(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), by_lane=st.booleans())
+    def post(self, data: st.DataObject, *, by_lane: bool) -> None:
         """Post an entry, good or bad."""
         entry = self._entry(data)
-        answer = self.work(lambda uow: uow.journal.post(entry))
+        answer = self.run(self._lane(entry)) if by_lane else self.work(lambda uow: uow.journal.post(entry))
         self._agree(self.model.answer(entry.id, ModelEntry.of(entry)), answer)
+
+    async def _lane(self, entry: NewEntry) -> Any:
+        type(self).rules_run += 1
+        try:
+            return await self.db.journal.post(entry, ledger=self.ledger)
+        except FinanceError as error:
+            return type(error)
+
+    @rule(data=st.data(), in_one_call=st.booleans())
+    def post_in_order(self, data: st.DataObject, *, in_one_call: bool) -> None:
+        """Hand several to the fast lane at once: the answers are those of one after another."""
+        entries = self._entries(data, 12)
+        if in_one_call:
+            answers = self.run(self.db.journal.post_many(entries, ledger=self.ledger))
+            answers = [type(answer) if isinstance(answer, FinanceError) else answer for answer in answers]
+        else:
+            answers = self.run(_all([self._lane(entry) for entry in entries]))
+        for entry, answer in zip(entries, answers, strict=True):
+            self._agree(self.model.answer(entry.id, ModelEntry.of(entry)), answer)
 
     @rule(data=st.data())
     def post_many(self, data: st.DataObject) -> None:
@@ -280,6 +299,14 @@ class BooksMachine(RuleBasedStateMachine):
         others = ids if is_bad else same
         lines.append((data.draw(st.sampled_from(others)), rest + is_bad or Decimal(1)))
         return NewEntry(data.draw(DAYS), "entry", [NewPosting(*line) for line in lines], id=uuid4())
+
+    def _entries(self, data: st.DataObject, most: int) -> list[NewEntry]:
+        """Draw some entries; one of them has the id of another one perhaps."""
+        entries = [self._entry(data) for _ in range(data.draw(st.integers(2, most)))]
+        if data.draw(st.booleans()):
+            other = NewEntry(FIRST, "other", entries[0].postings, id=entries[0].id)
+            entries[-1] = data.draw(st.sampled_from([entries[0], other]))
+        return entries
 
     def _touched(self, entries: Sequence[NewEntry]) -> list[tuple[int, ModelAccount]]:
         ids = {line.account_id for entry in entries for line in entry.postings}
