@@ -1,6 +1,6 @@
 """The books and a model of them in plain Python are led through the same random life, and compared at each step.
 
-FINANCE_MODEL_EXAMPLES sets how many lives (6 unless set), FINANCE_MODEL_STEPS how long they are (15).
+FINANCE_MODEL_EXAMPLES sets how many lives (4 unless set), FINANCE_MODEL_STEPS how long they are (12).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pytest
 
 from tests.machine import lead
 
-EXAMPLES = int(os.environ.get("FINANCE_MODEL_EXAMPLES", "6"))
-STEPS = int(os.environ.get("FINANCE_MODEL_STEPS", "15"))
+EXAMPLES = int(os.environ.get("FINANCE_MODEL_EXAMPLES", "4"))
+STEPS = int(os.environ.get("FINANCE_MODEL_STEPS", "12"))
 
 #: A long run may take its time.
 pytestmark = pytest.mark.timeout(max(120, EXAMPLES * STEPS))
