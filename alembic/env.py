@@ -35,6 +35,7 @@ def migrate(connection: Connection) -> None:
     # Rather fail and be run again than have every reader queue behind a lock that is not granted.
     connection.execute(text(f"SET lock_timeout = '{migrations.TABLE_LOCK_TIMEOUT}'"))
     connection.commit()
+    become_owner(connection)
     configure(connection=connection)
     may_write = not context.get_context().opts.get("dont_mutate")
     if may_write:
@@ -45,6 +46,21 @@ def migrate(connection: Connection) -> None:
     finally:
         if may_write and not connection.invalidated:
             drop_empty_version_table(connection)
+
+
+def become_owner(connection: Connection) -> None:
+    """Work as the role that owns the books, where the login is a member of it: what is made must be its own, too."""
+    owner = connection.scalar(
+        text(
+            "SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class"
+            " WHERE oid = to_regclass(:table) AND pg_get_userbyid(relowner) <> current_user"
+            " AND pg_has_role(relowner, 'MEMBER')"
+        ),
+        {"table": VERSION_TABLE},
+    )
+    if owner is not None:
+        connection.execute(text(f"SET ROLE {owner}"))
+    connection.commit()
 
 
 def create_schema(connection: Connection) -> None:

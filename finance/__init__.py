@@ -21,21 +21,25 @@ if TYPE_CHECKING:
         AccountType,
         Currency,
         EntryKind,
+        Hold,
+        HoldStatus,
         JournalEntry,
         Ledger,
         NewEntry,
+        NewHold,
         NewPosting,
         Posting,
         Statement,
         StatementLine,
     )
-    from finance.repositories import Posted
+    from finance.repositories import Amended, Placed, Posted, Revision, Settled
     from finance.unit_of_work import UnitOfWork
 
 __all__ = [
     "Account",
     "AccountType",
     "Acquired",
+    "Amended",
     "Amount",
     "Connection",
     "Currency",
@@ -46,19 +50,25 @@ __all__ = [
     "FinanceError",
     "Gap",
     "Health",
+    "Hold",
+    "HoldStatus",
     "JournalEntry",
     "Ledger",
     "Listening",
     "NewEntry",
+    "NewHold",
     "NewPosting",
     "Notification",
     "Outcome",
     "Page",
+    "Placed",
     "PoolStats",
     "Posted",
     "Posting",
     "Retried",
     "Retry",
+    "Revision",
+    "Settled",
     "Statement",
     "StatementLine",
     "StatementRun",
@@ -70,12 +80,12 @@ __all__ = [
 # Imported when first asked for: the models, and what stands on them, take as long to import as all the rest.
 _LATER = {
     "EmbeddedServer": "finance.embedded",
-    "Posted": "finance.repositories",
+    **dict.fromkeys(("Amended", "Placed", "Posted", "Revision", "Settled"), "finance.repositories"),
     "UnitOfWork": "finance.unit_of_work",
     **dict.fromkeys(
         (
-            "Account", "AccountType", "Currency", "EntryKind", "JournalEntry", "Ledger", "NewEntry", "NewPosting",
-            "Posting", "Statement", "StatementLine",
+            "Account", "AccountType", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
+            "NewEntry", "NewHold", "NewPosting", "Posting", "Statement", "StatementLine",
         ),
         "finance.models",
     ),

@@ -38,6 +38,7 @@ from finance.reports import Reports
 from finance.repositories import (
     AccountRepository,
     CurrencyRepository,
+    HoldRepository,
     JournalRepository,
     KnownCurrencies,
     LedgerRepository,
@@ -121,6 +122,11 @@ class UnitOfWork:
     def currencies(self) -> CurrencyRepository:
         """The currencies of this ledger."""
         return self._repository(CurrencyRepository, self._of_ledger()[0])
+
+    @property
+    def holds(self) -> HoldRepository:
+        """The holds of this ledger."""
+        return self._repository(HoldRepository, self._of_ledger()[0])
 
     @property
     def journal(self) -> JournalRepository:

@@ -25,6 +25,7 @@ ID = UUID("01990000-0000-7000-8000-000000000001")
 #: Arguments for those that need some.
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "AccountClosedError": (7, "Assets:Cash"),
+    "AccountHeldError": (7,),
     "AccountNotFoundError": ("Assets:Cash", "EUR"),
     "AfterCommitError": ([ValueError("mine")],),
     "AlreadyExistsError": ("account", ["Assets:Cash", "EUR"]),
@@ -39,6 +40,11 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "DeadlineError": (30.0,),
     "EntryConflictError": (ID,),
     "EntryNotFoundError": (ID,),
+    "HoldClosedError": (ID, "settled", ID),
+    "HoldConflictError": (ID,),
+    "HoldExceededError": (ID, Decimal(5), Decimal("5.01")),
+    "HoldExpiredError": (ID,),
+    "HoldNotFoundError": (ID,),
     "LedgerNotFoundError": ("Household",),
     "MigrationLockError": (60.0, "0001"),
     "ParameterError": (1, "an integer would lose the fraction"),

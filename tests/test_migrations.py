@@ -37,11 +37,12 @@ ROOT = Path(__file__).parents[1]
 
 # Everything that a schema is made of, each as PostgreSQL itself writes it.
 SHAPE = """
-SELECT 'column', c.relname, a.attname || ' ' || a.attnum, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+SELECT 'column', c.relname, a.attname || ' ' || row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum),
+       concat_ws(' ', format_type(a.atttypid, a.atttypmod),
        a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, pg_get_expr(d.adbin, d.adrelid))
   FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid LEFT JOIN pg_attrdef AS d
     ON d.adrelid = c.oid AND d.adnum = a.attnum
- WHERE c.relkind = 'r' AND a.attnum > 0 AND c.relnamespace = $1::regnamespace
+ WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = $1::regnamespace
 UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
   FROM pg_constraint WHERE connamespace = $1::regnamespace
 UNION ALL SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid)
@@ -217,6 +218,7 @@ async def test_a_migration_does_not_wait_for_a_busy_table_for_ever(
             await db.migrations.downgrade("base")
 
     assert time.monotonic() - started < 3
+    await db.migrations.upgrade()
     assert await db.migrations.current() == REVISION
     await db.ledgers.create("Household", base_currency="EUR")
 

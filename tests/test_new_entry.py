@@ -33,6 +33,19 @@ ENTRIES = [
         kind=EntryKind.REVERSAL,
         reverses_id=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
     ),
+    NewEntry(
+        date(2026, 11, 23),
+        "Groceries",
+        [NewPosting(2, 43), NewPosting(1, -43)],
+        amends_id=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+    ),
+    NewEntry(
+        date(2026, 11, 23),
+        "Hotel",
+        [NewPosting(2, 80), NewPosting(1, -80)],
+        settles_id=UUID("01890a5d-ac97-7eed-8000-a302099a8057"),
+        details={"nights": 1},
+    ),
 ]
 
 

@@ -14,10 +14,11 @@ import finance
 ROOT = Path(__file__).parents[1]
 
 NAMES = [
-    "Account", "AccountType", "Acquired", "Amount", "Connection", "Currency", "DatabaseManager", "EmbeddedServer",
-    "EntryKind", "Event", "FinanceError", "Gap", "Health", "JournalEntry", "Ledger", "Listening", "NewEntry",
-    "NewPosting", "Notification", "Outcome", "Page", "PoolStats", "Posted", "Posting", "Retried", "Retry", "Statement",
-    "StatementLine", "StatementRun", "UnitOfWork", "errors",
+    "Account", "AccountType", "Acquired", "Amended", "Amount", "Connection", "Currency", "DatabaseManager",
+    "EmbeddedServer", "EntryKind", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "JournalEntry",
+    "Ledger", "Listening", "NewEntry", "NewHold", "NewPosting", "Notification", "Outcome", "Page", "Placed",
+    "PoolStats", "Posted", "Posting", "Retried", "Retry", "Revision", "Settled", "Statement", "StatementLine",
+    "StatementRun", "UnitOfWork", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from finance.migrations import REVISION
 from tests.conftest import Server
 
 ROOT = Path(__file__).parents[1]
@@ -61,4 +62,4 @@ asyncio.run(main())
     assert done.returncode == 0, done.stderr
     file, revision, clean = done.stdout.split()
     assert Path(file).is_relative_to(unpacked)
-    assert (revision, clean) == ("0001", "True")
+    assert (revision, clean) == (REVISION, "True")

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 import finance
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.register import register
+from finance.cli.commands.roles import roles
 from finance.cli.commands.statements import import_file
 from finance.cli.commands.upgrade import upgrade
 from finance.cli.commands.verify import verify
@@ -55,6 +56,7 @@ app.command(accounts)
 app.command(balances)
 app.command(register)
 app.command(verify)
+app.command(roles)
 
 
 def run(arguments: Sequence[str]) -> int:

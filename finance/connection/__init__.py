@@ -5,6 +5,7 @@ from finance.connection.events import Acquired, Event, Observer, Retried, Statem
 from finance.connection.settling import require_in_transaction, settle, undo
 from finance.connection.transaction import (
     ERRORS_OF_THE_DATABASE,
+    LEDGER_SETTING,
     Connection,
     is_cancellation,
     leaving_block,
@@ -16,6 +17,7 @@ from finance.connection.verbs import BATCH, Verbs, rows_of
 __all__ = [
     "BATCH",
     "ERRORS_OF_THE_DATABASE",
+    "LEDGER_SETTING",
     "PATIENCE",
     "Acquired",
     "Connection",

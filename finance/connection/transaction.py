@@ -41,6 +41,9 @@ ERRORS_OF_THE_DATABASE = (
     ReadOnlyTransactionError,
 )
 
+#: The setting that names the only ledger that a transaction sees, where its role is under row-level security.
+LEDGER_SETTING = "finance.ledger"
+
 _SAVEPOINT = "finance_savepoint"
 
 # A savepoint outlives ROLLBACK TO; of several with one name the innermost is meant.

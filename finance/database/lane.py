@@ -23,16 +23,42 @@ PLACES = 2
 Fetch = Callable[..., Awaitable[Sequence[Record]]]
 
 
-def make_lane(pool: Pool, currencies: KnownCurrencies, observer: Observer) -> Lane:
-    """Make the lane whose groups take their connections from *pool*."""
+def make_lane(pool: Pool, currencies: KnownCurrencies, observer: Observer, *, one_ledger: bool) -> Lane:
+    """Make the lane whose groups take their connections from *pool*; with *one_ledger*, each is of one ledger."""
+    database = _OneLedger(pool) if one_ledger else _AllLedgers(pool)
+    return Lane(Poster(database, currencies, observer), PLACES, pool.require_usable, one_ledger=one_ledger)
 
-    def transaction(lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
-        return raw_transaction(pool, TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout))
 
-    async def fetch(query: str, *args: Any) -> Sequence[Record]:
-        return await run_single(pool, lambda driver: driver.fetch(query, *args))
+class _AllLedgers:
+    """The database as the lane uses it: statements that commit by themselves, and transactions."""
 
-    return Lane(Poster(fetch, transaction, currencies, observer), PLACES, pool.require_usable)
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def fetch(self, _ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
+        """Run a statement that commits by itself."""
+        return await run_single(self._pool, lambda driver: driver.fetch(query, *args))
+
+    def transaction(self, _ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction."""
+        return raw_transaction(self._pool, TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout))
+
+
+class _OneLedger:
+    """The same under row-level security: each statement in a transaction that names its ledger."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def fetch(self, ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
+        """Run a statement in a transaction of its own."""
+        async with self.transaction(ledger_id, None) as connection:
+            return await connection.fetch(query, *args)
+
+    def transaction(self, ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction that sees one ledger."""
+        wanted = TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout, ledger=ledger_id)
+        return raw_transaction(self._pool, wanted)
 
 
 async def find_ledger(fetch: Fetch, ledger: Ledger | int | str) -> int:

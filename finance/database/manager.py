@@ -25,11 +25,13 @@ from finance.database.stats import PoolStats
 from finance.database.transactions import Isolation, TransactionOptions, deadline, engine_transaction, raw_transaction
 from finance.errors import (
     ConfigurationError,
+    LedgerRequiredError,
     LockTimeoutError,
     NotConnectedError,
 )
 from finance.integrity import DRIVER_ERRORS, translate
 from finance.migrations import Migrations
+from finance.roles import Roles
 from finance.settings import resolve, split_options
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ class DatabaseManager(Verbs):
         self._currencies: KnownCurrencies | None = None
         self._lane: Lane | None = None
         self._changing = asyncio.Lock()
-        self._migrations = Migrations(self, self._outside, self._options.schema)
+        self._anywhere = _Anywhere(self._run_anywhere)
+        self._migrations = Migrations(self._anywhere, self._outside, self._options.schema)
 
     def __repr__(self) -> str:
         state = "connected" if self._pool else "not connected"
@@ -179,14 +182,15 @@ class DatabaseManager(Verbs):
 
         pool = self._connected
         if self._lane is None:
-            self._lane = make_lane(pool, self._known, self._observer)
+            self._lane = make_lane(pool, self._known, self._observer, one_ledger=self._options.row_security)
         return self._lane
 
     async def _find_ledger(self, ledger: Ledger | int | str) -> int:
         from finance.database.lane import find_ledger  # noqa: PLC0415 - see above
 
+        self._ledger_of(ledger, "post()")
         await self._migrations.require_head()
-        return await find_ledger(self.fetch, ledger)
+        return await find_ledger(self._anywhere.fetch, ledger)
 
     @property
     def _connected(self) -> Pool:
@@ -222,7 +226,24 @@ class DatabaseManager(Verbs):
     # --- one statement -----------------------------------------------------------------------------
 
     async def _run(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
+        self._ledger_of(None, "a statement of its own")
+        return await self._run_anywhere(call)
+
+    async def _run_anywhere(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
         return await run_single(self._connected, call)
+
+    def _ledger_of(self, ledger: Ledger | int | str | None, what: str) -> int | None:
+        """Return the id of the ledger that a transaction is to see, or None where it sees all.
+
+        Raises:
+            LedgerRequiredError: The manager is under row-level security, and *ledger* is no ledger or its name only.
+        """
+        if not self._options.row_security:
+            return None
+        found = ledger if ledger is None or isinstance(ledger, int | str) else ledger.id
+        if not isinstance(found, int) or isinstance(found, bool):
+            raise LedgerRequiredError(what)
+        return found
 
     def stream(self, query: str, *args: Any, batch: int = BATCH) -> AsyncIterator[Record]:
         """Iterate over the rows of *query* with `async for`, *batch* rows of them in memory at a time.
@@ -230,6 +251,7 @@ class DatabaseManager(Verbs):
         The rows are those of one instant. A connection is in use until the iteration ends; leave it early with
         `contextlib.aclosing()`.
         """
+        self._ledger_of(None, "stream()")
         return stream_single(self._connected, query, args, batch)
 
     async def ping(self, timeout: float = 5.0) -> None:
@@ -261,6 +283,7 @@ class DatabaseManager(Verbs):
         statement_timeout: float | None = None,
         lock_timeout: float | None = None,
         idle_in_transaction_timeout: float | None = None,
+        ledger: Ledger | int | None = None,
     ) -> AbstractAsyncContextManager[Connection]:
         """Open a database transaction for raw SQL: it commits when the block ends, and rolls back on an error.
 
@@ -272,8 +295,10 @@ class DatabaseManager(Verbs):
             statement_timeout: Seconds that a statement may take; None is the manager's, `math.inf` no limit.
             lock_timeout: Seconds that a statement may wait for a lock; likewise.
             idle_in_transaction_timeout: Seconds that the transaction may rest between statements; likewise.
+            ledger: The ledger, or its id, that it sees under `row_security`; of no effect without that.
 
         Raises:
+            LedgerRequiredError: The manager is under `row_security`, and there is no *ledger*.
             TransactionAbortedError: A statement had failed and its error was swallowed; nothing is stored.
             DeadlineError: *timeout* passed; nothing is stored.
             OutcomeUnknownError: The answer to COMMIT did not arrive.
@@ -287,6 +312,7 @@ class DatabaseManager(Verbs):
             statement_timeout=statement_timeout,
             lock_timeout=lock_timeout,
             idle_in_transaction_timeout=idle_in_transaction_timeout,
+            ledger=self._ledger_of(ledger, "transaction()"),
         )
         return raw_transaction(self._connected, wanted)
 
@@ -305,7 +331,8 @@ class DatabaseManager(Verbs):
         """Open a database transaction with its repositories: it commits when the block ends.
 
         Args:
-            ledger: The ledger it is for: the row, its id or its name. None has `ledgers` and `session` only.
+            ledger: The ledger it is for: the row, its id or its name. None has `ledgers` and `session` only. Under
+                `row_security` it is the row or the id, and all that the unit of work sees.
             base_currency: Make the ledger in this transaction when there is none of this name; None refuses.
             isolation: "read_committed", "repeatable_read" or "serializable"; the server's default unless given.
             read_only: PostgreSQL itself refuses writes.
@@ -317,6 +344,7 @@ class DatabaseManager(Verbs):
         Raises:
             SchemaError: The database's revision is not the code's.
             LedgerNotFoundError: There is no such ledger.
+            LedgerRequiredError: The manager is under `row_security`, and *ledger* is missing or a name.
             TransactionAbortedError: A statement had failed and its error was swallowed; nothing is stored.
             DeadlineError: *timeout* passed; nothing is stored.
             OutcomeUnknownError: The answer to COMMIT did not arrive.
@@ -329,6 +357,7 @@ class DatabaseManager(Verbs):
             statement_timeout=statement_timeout,
             lock_timeout=lock_timeout,
             idle_in_transaction_timeout=idle_in_transaction_timeout,
+            ledger=self._ledger_of(ledger, "unit_of_work()"),
         )
         return self._unit_of_work(ledger, base_currency, wanted)
 
@@ -410,7 +439,7 @@ class DatabaseManager(Verbs):
             async with session_lock(self._direct("a lock of the session"), key, wait=wait):
                 yield None
             return
-        async with self.transaction() as connection:
+        async with raw_transaction(self._connected, TransactionOptions()) as connection:
             if not await connection.advisory_lock(key, wait=wait):
                 raise LockTimeoutError
             yield connection
@@ -451,7 +480,7 @@ class DatabaseManager(Verbs):
             Two SELECTs.
         """
         self._connected.require_usable()
-        return await examine(self, self._migrations, timeout)
+        return await examine(self._anywhere, self._migrations, timeout)
 
     # --- its parts ---------------------------------------------------------------------------------
 
@@ -466,6 +495,11 @@ class DatabaseManager(Verbs):
         from finance.journal import Journal  # noqa: PLC0415 - see above
 
         return Journal(self._lane_of_pool, self._find_ledger)
+
+    @property
+    def roles(self) -> Roles:
+        """The roles that own the books, use them, or see one ledger of them."""
+        return Roles(self._anywhere)
 
     @property
     def migrations(self) -> Migrations:
@@ -494,6 +528,17 @@ class DatabaseManager(Verbs):
         opened = self.unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
         async with opened as uow:
             return await uow.reports.verify()
+
+
+class _Anywhere(Verbs):
+    """The verbs for statements that concern no ledger: they need not name one."""
+
+    def __init__(self, run: Callable[[Callable[[PooledConnection], Awaitable[Any]]], Awaitable[Any]]) -> None:
+        self._run_anywhere = run
+
+    async def _run(self, call: Callable[[PooledConnection], Awaitable[_T]]) -> _T:
+        result: _T = await self._run_anywhere(call)
+        return result
 
 
 #: What an argument says of the pooler, and not of the server behind it.

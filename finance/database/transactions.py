@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from finance.connection import (
+    LEDGER_SETTING,
     Connection,
     PooledConnection,
     is_cancellation,
@@ -41,6 +42,7 @@ class TransactionOptions:
         statement_timeout: How long the server lets a statement run.
         lock_timeout: How long the server lets a statement wait for a lock.
         idle_in_transaction_timeout: How long the server lets the transaction rest between two statements.
+        ledger: The id of the only ledger that is seen, where the login is under row-level security.
     """
 
     isolation: Isolation | None = None
@@ -50,6 +52,7 @@ class TransactionOptions:
     statement_timeout: float | None = None
     lock_timeout: float | None = None
     idle_in_transaction_timeout: float | None = None
+    ledger: int | None = None
 
     def __post_init__(self) -> None:
         if self.isolation is not None and self.isolation not in _ISOLATION:
@@ -78,6 +81,8 @@ class TransactionOptions:
             "idle_in_transaction_session_timeout": self.idle_in_transaction_timeout,
         }
         driver.with_begin += with_begin(own)
+        if self.ledger is not None:
+            driver.with_begin += f"SET LOCAL {LEDGER_SETTING} = '{self.ledger:d}';"
         if self.statement_timeout is not None:
             limit = self.statement_timeout
             driver.limit_statements(None if limit == math.inf else limit + GRACE)

@@ -9,6 +9,7 @@
     |   |-- NotConnectedError           before `connect()` or after `disconnect()`
     |   |-- ClosedError                 a transaction or unit of work that is over
     |   |-- ConcurrentUseError          two tasks share one transaction
+    |   |-- LedgerRequiredError         under row-level security, a call named no ledger
     |   |-- ReadOnlyTransactionError    a write where only reading was asked for
     |   |-- WrongLoopError              the manager was connected in another event loop
     |   `-- ForkedError                 the manager was connected in the parent process
@@ -19,13 +20,18 @@
     |   |-- AccountClosedError          a posting to a closed account
     |   |-- PeriodClosedError           a date on or before the ledger's closed period
     |   |-- BalanceLimitError           a balance beyond its account's limits
+    |   |-- HoldExceededError           an entry that takes more than was held
     |   |-- ParameterError              a value that the driver would change in silence
     |   `-- StatementFileError          a bank file that is not what it claims to be
-    |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError
+    |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
     |-- ConflictError                   what is there already says otherwise
     |   |-- AlreadyExistsError          a name or key that is taken
     |   |-- EntryConflictError          the entry's id is taken by other content
     |   |-- AlreadyReversedError        an entry is reversed once
+    |   |-- HoldConflictError           the hold's id is taken by other content
+    |   |-- HoldClosedError             a hold is settled, released or expired once
+    |   |   `-- HoldExpiredError        its time is over
+    |   |-- AccountHeldError            an account with open holds is not closed
     |   |-- SealedError                 committed books are corrected, never changed
     |   `-- StaleVersionError           somebody else changed the row first
     |-- UnavailableError                the server, or the path to it, failed
@@ -61,12 +67,17 @@ from finance.errors.base import (
     Outcome,
 )
 from finance.errors.books import (
+    AccountHeldError,
     AccountNotFoundError,
     AlreadyExistsError,
     AlreadyReversedError,
     ConflictError,
     EntryConflictError,
     EntryNotFoundError,
+    HoldClosedError,
+    HoldConflictError,
+    HoldExpiredError,
+    HoldNotFoundError,
     LedgerNotFoundError,
     NotFoundError,
     SealedError,
@@ -110,6 +121,7 @@ from finance.errors.usage import (
     ClosedError,
     ConcurrentUseError,
     ForkedError,
+    LedgerRequiredError,
     NotConnectedError,
     ReadOnlyTransactionError,
     UsageError,
@@ -120,6 +132,7 @@ from finance.errors.values import (
     AmountError,
     BalanceLimitError,
     CurrencyError,
+    HoldExceededError,
     InvalidError,
     ParameterError,
     PeriodClosedError,
@@ -129,6 +142,7 @@ from finance.errors.values import (
 
 __all__ = [
     "AccountClosedError",
+    "AccountHeldError",
     "AccountNotFoundError",
     "AfterCommitError",
     "AlreadyExistsError",
@@ -150,8 +164,14 @@ __all__ = [
     "EntryNotFoundError",
     "FinanceError",
     "ForkedError",
+    "HoldClosedError",
+    "HoldConflictError",
+    "HoldExceededError",
+    "HoldExpiredError",
+    "HoldNotFoundError",
     "InvalidError",
     "LedgerNotFoundError",
+    "LedgerRequiredError",
     "LockLostError",
     "LockTimeoutError",
     "MigrationLockError",

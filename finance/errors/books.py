@@ -38,6 +38,14 @@ class EntryNotFoundError(NotFoundError):
         super().__init__(f"this ledger has no journal entry {entry_id}")
 
 
+class HoldNotFoundError(NotFoundError):
+    """No hold of this ledger has this id."""
+
+    def __init__(self, hold_id: UUID | None) -> None:
+        self.hold_id = hold_id
+        super().__init__(f"this ledger has no hold {hold_id}")
+
+
 class ConflictError(FinanceError):
     """What is stored already contradicts the call."""
 
@@ -68,6 +76,42 @@ class AlreadyReversedError(ConflictError):
     def __init__(self, entry_id: UUID | None) -> None:
         self.entry_id = entry_id
         super().__init__(f"entry {entry_id} is reversed already" if entry_id else "the entry is reversed already")
+
+
+class HoldConflictError(ConflictError):
+    """The hold's id belongs to a stored hold with other content."""
+
+    def __init__(self, hold_id: UUID | None) -> None:
+        self.hold_id = hold_id
+        super().__init__(f"hold {hold_id} is stored with other content; an id is used once: give a new hold a new id")
+
+
+class HoldClosedError(ConflictError):
+    """A hold is closed once, and this one was: `status` says what became of it, and `entry_id` what settled it."""
+
+    def __init__(self, hold_id: UUID | None, status: str | None = None, entry_id: UUID | None = None) -> None:
+        self.hold_id = hold_id
+        self.status = status
+        self.entry_id = entry_id
+        name = "the hold" if hold_id is None else f"hold {hold_id}"
+        became = "closed" if status is None else status
+        super().__init__(f"{name} is {became} already" + ("" if entry_id is None else f", by entry {entry_id}"))
+
+
+class HoldExpiredError(HoldClosedError):
+    """The time of the hold is over: it holds nothing any more."""
+
+    def __init__(self, hold_id: UUID | None) -> None:
+        super().__init__(hold_id, "expired")
+
+
+class AccountHeldError(ConflictError):
+    """An account with open holds is not closed."""
+
+    def __init__(self, account_id: int | None) -> None:
+        self.account_id = account_id
+        name = "the account" if account_id is None else f"account {account_id}"
+        super().__init__(f"{name} has open holds; settle or release them before it is closed")
 
 
 class SealedError(ConflictError):

@@ -49,6 +49,17 @@ class ReadOnlyTransactionError(UsageError):
         super().__init__("the transaction was opened read-only: open one that may write")
 
 
+class LedgerRequiredError(UsageError):
+    """Under row-level security, a call named no ledger: it would see nothing, and say that there is nothing."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what} names no ledger, and under row-level security it would see nothing: give the ledger's id to"
+            " db.transaction(ledger=...), db.unit_of_work(ledger=...) or db.journal.post(..., ledger=...)"
+        )
+
+
 class WrongLoopError(UsageError):
     """A manager was used in another event loop than the one in which it was connected."""
 

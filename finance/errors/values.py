@@ -90,6 +90,23 @@ class BalanceLimitError(InvalidError):
         super().__init__(f"the balance would go beyond {whose} {limit} balance")
 
 
+class HoldExceededError(InvalidError):
+    """An entry would settle a hold with nothing, or with more than was held."""
+
+    def __init__(self, hold_id: UUID | None, amount: Decimal | None = None, taken: Decimal | None = None) -> None:
+        self.hold_id = hold_id
+        self.amount = amount
+        self.taken = taken
+        name = "the hold" if hold_id is None else f"hold {hold_id}"
+        if amount is None or taken is None:
+            message = f"{name} is settled by an entry that takes some of what is held, and not more"
+        else:
+            message = (
+                f"{name} is of {amount:f}, and the entry takes {taken:f} from its account; take some of it, not more"
+            )
+        super().__init__(message)
+
+
 class StatementFileError(InvalidError):
     """A bank file cannot be read as what it claims to be; nothing of it was written."""
 

@@ -15,6 +15,7 @@ import asyncpg
 
 from finance.errors import (
     AccountClosedError,
+    AccountHeldError,
     AccountNotFoundError,
     AlreadyExistsError,
     AlreadyReversedError,
@@ -23,6 +24,10 @@ from finance.errors import (
     CurrencyError,
     EntryNotFoundError,
     FinanceError,
+    HoldClosedError,
+    HoldExceededError,
+    HoldExpiredError,
+    HoldNotFoundError,
     InvalidError,
     LedgerNotFoundError,
     PeriodClosedError,
@@ -71,6 +76,21 @@ def _too_fine(detail: Detail) -> FinanceError:
     return AmountError(..., f"has more than the {exponent} decimals of {currency}; round it first", exponent=exponent)
 
 
+def _hold_of(detail: Detail) -> UUID | None:
+    return UUID(detail["hold"]) if "hold" in detail else None
+
+
+def _hold_closed(detail: Detail) -> FinanceError:
+    if detail.get("status") == "expired":
+        return HoldExpiredError(_hold_of(detail))
+    return HoldClosedError(_hold_of(detail), detail.get("status"))
+
+
+def _hold_exceeded(detail: Detail) -> FinanceError:
+    amounts = [Decimal(detail[key]) if key in detail else None for key in ("amount", "taken")]
+    return HoldExceededError(_hold_of(detail), *amounts)
+
+
 def _sealed(what: str, remedy: str | None = None) -> Callable[[Detail], FinanceError]:
     return lambda _detail: SealedError(what) if remedy is None else SealedError(what, remedy)
 
@@ -117,6 +137,9 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_accounts_maximum_balance": lambda detail: BalanceLimitError("maximum", detail.get("account")),
     "ck_accounts_closed_after_opened": _invalid("an account is closed on or after the day it was opened"),
     "ck_accounts_starts_at_zero": _sealed("a new account starts at zero", "post an opening balance"),
+    "ck_accounts_held_finite": lambda _: AmountError(..., "would make what is held infinite, or less than zero"),
+    "ck_accounts_held_derived": _sealed("what is held on an account is kept by the database", "place a hold"),
+    "ck_accounts_closed_without_holds": lambda detail: AccountHeldError(detail.get("account")),
     "ck_accounts_id_by_database": _sealed("the id of an account is given out by the database", "leave it out"),
     "ck_accounts_identity_fixed": _sealed(
         "the ledger, id and currency of an account never change", "open another account"
@@ -127,7 +150,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
         "a rule, trigger or policy on accounts or monthly_totals keeps balances from being written", "remove it"
     ),
     "ck_accounts_not_removed": _sealed(
-        "an account with postings, statements or accounts below it is not deleted", "close it instead"
+        "an account with postings, holds, statements or accounts below it is not deleted", "close it instead"
     ),
     "ck_accounts_own_guard": _OWN_GUARD,
     "ck_accounts_sealed": _sealed("accounts are not truncated", "delete what is unused"),
@@ -148,7 +171,33 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_journal_entries_adjustment_by_database": _sealed(
         "entries of kind adjustment are written by the database", "post an entry of kind normal"
     ),
-    "ck_journal_entries_sealed": _sealed("a committed journal entry never changes"),
+    "ck_journal_entries_sealed": _sealed("of a journal entry only the description and the metadata change"),
+    "ck_journal_entries_own_guard": _OWN_GUARD,
+    "uq_journal_entries_ledger_id_amends_id": lambda _: AlreadyReversedError(None),
+    "fk_journal_entries_ledger_id_amends_id_journal_entries": lambda _: EntryNotFoundError(None),
+    "ck_journal_entries_amendment_normal": _invalid("an amendment is an entry of kind normal, and amends another"),
+    "ck_journal_entries_amendment_reversed": _invalid("an entry amends one that is reversed; reverse that too"),
+    "uq_journal_entries_ledger_id_settles_id": lambda _: HoldClosedError(None, "settled"),
+    "fk_journal_entries_ledger_id_settles_id_holds": lambda detail: HoldNotFoundError(_hold_of(detail)),
+    "ck_journal_entries_settlement_normal": _invalid("an entry that settles a hold is of kind normal"),
+    # holds
+    "ck_holds_amount_positive": lambda _: AmountError(..., "of a hold is not more than zero"),
+    "ck_holds_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
+    "ck_holds_expires_at_finite": _invalid("a hold expires at an instant, or never (NULL)"),
+    "ck_holds_expires_later": _invalid("a hold expires after it was placed"),
+    "ck_holds_status_known": _invalid("a hold is open, settled, released or expired"),
+    "ck_holds_starts_open": _sealed("a hold is placed open", "place it, then release it or settle it by an entry"),
+    "ck_holds_placed_now": _sealed("placed_at is set by the database", "leave it out"),
+    "ck_holds_closed_at_known": _invalid("a closed hold says when it was closed, an open one does not"),
+    "ck_holds_closed_once": _hold_closed,
+    "ck_holds_settled_names_entry": _invalid("a settled hold names its entry, and no other does"),
+    "ck_holds_settled_by_entry": _sealed(
+        "a hold is settled by the entry that names it", "post an entry with settles_id"
+    ),
+    "ck_holds_settled_amount": _hold_exceeded,
+    "ck_holds_time_over": _invalid("a hold expires when its time is over; release it before that"),
+    "ck_holds_sealed": _sealed("a hold never changes", "release it and place another"),
+    "ck_holds_own_guard": _OWN_GUARD,
     # postings
     "ck_postings_amount_nonzero": lambda _: AmountError(0, "a posting of zero says nothing; leave it out"),
     "ck_postings_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
@@ -166,6 +215,9 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     # derived
     "ck_monthly_totals_derived": _derived("monthly_totals"),
     "ck_unsettled_derived": _derived("unsettled"),
+    "ck_entry_revisions_derived": _sealed("entry_revisions is written by the database only", "update the entry"),
+    "ck_entry_revisions_revision_positive": _invalid("revisions are numbered from 1"),
+    "fk_entry_revisions_ledger_id_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
     # statements
     "fk_statements_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
     "fk_statement_lines_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),

@@ -179,5 +179,11 @@ def _reason(error: asyncpg.PostgresError) -> str:
 
 
 def _noun(table: str | None) -> str:
-    nouns = {"accounts": "account", "currencies": "currency", "journal_entries": "journal entry", "ledgers": "ledger"}
+    nouns = {
+        "accounts": "account",
+        "currencies": "currency",
+        "holds": "hold",
+        "journal_entries": "journal entry",
+        "ledgers": "ledger",
+    }
     return nouns.get(table or "", "row")

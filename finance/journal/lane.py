@@ -47,11 +47,15 @@ class Lane:
         poster: How a group is posted.
         places: Groups that may be on their way at the same time, each on a connection of its own.
         require_usable: Raises where the pool behind it cannot be used.
+        one_ledger: Entries of different ledgers do not share a group.
     """
 
-    def __init__(self, poster: Poster, places: int, require_usable: Callable[[], None]) -> None:
+    def __init__(
+        self, poster: Poster, places: int, require_usable: Callable[[], None], *, one_ledger: bool = False
+    ) -> None:
         self._poster = poster
         self._require_usable = require_usable
+        self._one_ledger = one_ledger
         self._places = asyncio.Semaphore(places)
         self._waiting: deque[Ticket] = deque()
         self._doors: deque[asyncio.Future[None]] = deque()
@@ -147,16 +151,26 @@ class Lane:
             return await self._poster.post_atomically(tickets)
 
     def _take(self) -> list[Ticket]:
+        """Take as many of those that wait as a group may have."""
         group: list[Ticket] = []
+        others: list[Ticket] = []
         while self._waiting and len(group) < MOST_IN_GROUP:
             ticket = self._waiting.popleft()
-            if ticket.is_open:
+            if not ticket.is_open:
+                continue
+            if self._one_ledger and group and ticket.ledger_id != group[0].ledger_id:
+                others.append(ticket)
+            else:
                 group.append(ticket)
+        self._waiting.extendleft(reversed(others))
+        self._open_doors()
+        return group
+
+    def _open_doors(self) -> None:
         for _ in range(min(len(self._doors), MOST_WAITING - len(self._waiting))):
             door = self._doors.popleft()
             if not door.done():
                 door.set_result(None)
-        return group
 
     async def _post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         leaders = self._leaders(tickets)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
-from finance.connection import Connection, Observer
+from finance.connection import Connection, Observer, Record
 from finance.connection.backoff import full_jitter
 from finance.errors import (
     AccountNotFoundError,
@@ -56,25 +57,35 @@ _HELD_UP = 2
 _OF_AN_ENTRY = (InvalidError, NotFoundError, ConflictError, DatabaseError, QueryTimeoutError)
 
 
+class Database(Protocol):
+    """What a poster needs of the database.
+
+    The ledger is the one that a statement concerns, where entries of different ledgers do not share a group.
+    """
+
+    async def fetch(self, ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
+        """Run a statement that commits by itself."""
+
+    def transaction(self, ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction, with a lock timeout in seconds, or the manager's."""
+
+
 class Poster:
     """Posts groups of tickets until each has its answer.
 
     Args:
-        fetch: Runs a statement that commits by itself.
-        transaction: Opens a database transaction with a lock timeout in seconds, or the manager's.
+        database: Where they are posted.
         currencies: What is known of accounts.
         observer: Hears of retries.
     """
 
     def __init__(
         self,
-        fetch: Fetch,
-        transaction: Callable[[float | None], AbstractAsyncContextManager[Connection]],
+        database: Database,
         currencies: KnownCurrencies,
         observer: Observer,
     ) -> None:
-        self._fetch = fetch
-        self._transaction = transaction
+        self._database = database
         self._currencies = currencies
         self._observer = observer
         self._limited: set[int] = set()
@@ -126,14 +137,13 @@ class Poster:
                 await self._pause(attempt, error)
 
     async def _try_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
-        known = self._currencies
-        await look_up(self._fetch, ((ticket.ledger_id, ticket.entry) for ticket in tickets), known)
-        drafts = [draft(ticket.ledger_id, ticket.entry, known) for ticket in tickets]
+        await self._look_up(tickets)
+        drafts = [draft(ticket.ledger_id, ticket.entry, self._currencies) for ticket in tickets]
         for ticket in tickets:
             ticket.begin()
         connection: Connection | None = None
         try:
-            async with self._transaction(None) as connection:
+            async with self._database.transaction(tickets[0].ledger_id, None) as connection:
                 new = await insert(connection.fetch, drafts)
                 old = [each for each in drafts if each.key not in new]
                 hashes = await stored(connection.fetch, old)
@@ -194,6 +204,7 @@ class Poster:
         if not tickets:
             return
         drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
+        fetch = self._fetch(tickets[0].ledger_id)
         for ticket in tickets:
             ticket.begin()
         refused: dict[Key, FinanceError] = {}
@@ -202,20 +213,23 @@ class Poster:
                 await asyncio.wait((predecessor,))
             new, refused = await self._post_in_order(drafts, patience)
         else:
-            new = await insert(self._fetch, drafts, lock_timeout=f"{patience * 1000:.0f}ms")
+            new = await insert(fetch, drafts, lock_timeout=f"{patience * 1000:.0f}ms")
         old = [each for each in drafts if each.key not in new and each.key not in refused]
-        hashes = await stored(self._fetch, old)
+        hashes = await stored(fetch, old)
         if len(hashes) < len(old):
             raise SerializationError  # a statement that looks later sees what kept the insertion out
         for ticket, each in zip(tickets, drafts, strict=True):
             _answer(ticket, each, new, refused, hashes)
+
+    def _fetch(self, ledger_id: int) -> Fetch:
+        return partial(self._database.fetch, ledger_id)
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""
         new = [ticket for ticket in tickets if ticket.draft is None]
         if not new:
             return tickets
-        await look_up(self._fetch, ((ticket.ledger_id, ticket.entry) for ticket in new), self._currencies)
+        await self._look_up(new)
         for ticket in new:
             try:
                 ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
@@ -225,9 +239,13 @@ class Poster:
                 ticket.refuse(error)
         return [ticket for ticket in tickets if ticket.is_open]
 
+    async def _look_up(self, tickets: Sequence[Ticket]) -> None:
+        entries = ((ticket.ledger_id, ticket.entry) for ticket in tickets)
+        await look_up(self._fetch(tickets[0].ledger_id), entries, self._currencies)
+
     async def _not_found(self, ticket: Ticket, error: AccountNotFoundError) -> NotFoundError:
         """Return *error*, or that there is no such ledger: nobody had asked before."""
-        rows = await self._fetch("SELECT id FROM ledgers WHERE id = $1", ticket.ledger_id)
+        rows = await self._fetch(ticket.ledger_id)("SELECT id FROM ledgers WHERE id = $1", ticket.ledger_id)
         return error if rows else LedgerNotFoundError(ticket.ledger_id)
 
     def _touch_limits(self, drafts: Sequence[Draft]) -> bool:
@@ -241,7 +259,7 @@ class Poster:
         Returns:
             The keys that are new, and what those that were refused are told.
         """
-        async with self._transaction(patience) as connection:
+        async with self._database.transaction(drafts[0].ledger_id, patience) as connection:
             limits = await lock_limits(connection.fetch, drafts)
             self._remember(drafts, limits)
             known = await stored(connection.fetch, drafts)

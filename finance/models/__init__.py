@@ -4,7 +4,9 @@
     |-- Currency                    what it counts in
     |-- Account                     holds value in one currency; its balance is kept by the database
     |-- JournalEntry                one dated event
-    |   `-- Posting                 one signed amount on one account
+    |   |-- Posting                 one signed amount on one account
+    |   `-- EntryRevision           a description and details that were replaced; derived
+    |-- Hold                        value that is about to leave an account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
     `-- Statement                   what a bank sent
@@ -16,7 +18,8 @@ The database's own rules, functions and triggers, stand in `finance.models.guard
 from finance.models import guards
 from finance.models.account import Account, AccountType
 from finance.models.base import Base
-from finance.models.journal import EntryKind, JournalEntry, MonthlyTotal, Posting, Unsettled
+from finance.models.hold import Hold, HoldStatus, NewHold
+from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
 from finance.models.statement import Statement, StatementLine
@@ -29,10 +32,14 @@ __all__ = [
     "Base",
     "Currency",
     "EntryKind",
+    "EntryRevision",
+    "Hold",
+    "HoldStatus",
     "JournalEntry",
     "Ledger",
     "MonthlyTotal",
     "NewEntry",
+    "NewHold",
     "NewPosting",
     "Posting",
     "Statement",

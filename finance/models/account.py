@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from finance.errors import SealedError
 from finance.models.base import Base
+from finance.money import total
 
 
 class AccountType(enum.StrEnum):
@@ -37,8 +38,8 @@ class AccountType(enum.StrEnum):
 class Account(Base):
     """A place that holds value in one currency. One name may hold several currencies, as several accounts.
 
-    `balance` is kept by the database and only read here; so are `id`, `ledger_id` and `currency`, which
-    never change. It is what it was when the row was read: posting does not change a row that is held.
+    `balance` and `held` are kept by the database and only read here; so are `id`, `ledger_id` and `currency`,
+    which never change. They are what they were when the row was read: posting does not change a row that one has.
     """
 
     __tablename__ = "accounts"
@@ -51,9 +52,11 @@ class Account(Base):
         CheckConstraint("type IN ('asset', 'liability', 'equity', 'income', 'expense')", name="type_known"),
         CheckConstraint("purpose IN ('adjustments')", name="purpose_known"),
         CheckConstraint("abs(balance) < 1e30", name="balance_finite"),
-        CheckConstraint("balance >= minimum_balance", name="minimum_balance"),
+        CheckConstraint("balance - held >= minimum_balance", name="minimum_balance"),
         CheckConstraint("balance <= maximum_balance", name="maximum_balance"),
         CheckConstraint("closed_on >= opened_on", name="closed_after_opened"),
+        CheckConstraint("held >= 0 AND held < 1e30", name="held_finite"),
+        CheckConstraint("closed_on IS NULL OR held = 0", name="closed_without_holds"),
         # Where adjustments are booked: one account for each currency.
         Index(
             "uq_accounts_adjustments",
@@ -77,7 +80,7 @@ class Account(Base):
     purpose: Mapped[str | None]
     #: The sum of the account's postings, in `currency`: debits positive, credits negative.
     balance: Mapped[Decimal] = mapped_column(server_default=text("0"), server_onupdate=FetchedValue())
-    #: The balance may not fall below this, whoever posts; None for no limit.
+    #: The balance less what is held may not fall below this, whoever posts; None for no limit.
     minimum_balance: Mapped[Decimal | None]
     #: The balance may not rise above this, whoever posts; None for no limit.
     maximum_balance: Mapped[Decimal | None]
@@ -89,12 +92,23 @@ class Account(Base):
     #: Counts the changes of the fields above, not those of the balance.
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    #: The sum of the account's open holds, those counted in whose time is over and that nothing has closed yet.
+    held: Mapped[Decimal] = mapped_column(server_default=text("0"), server_onupdate=FetchedValue())
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - the form that SQLAlchemy documents
+
+    @property
+    def available(self) -> Decimal:
+        """What may still leave the account but for its limits: the balance without what is held."""
+        return total([self.balance, self.held.copy_negate()])
 
     @validates("balance")
     def _refuse_balance(self, _key: str, _value: object) -> None:
         raise SealedError("the balance of an account is kept by the database", "post an entry with uow.journal.post()")
+
+    @validates("held")
+    def _refuse_held(self, _key: str, _value: object) -> None:
+        raise SealedError("what is held on an account is kept by the database", "place a hold with uow.holds.place()")
 
     def __repr__(self) -> str:
         return f"Account(id={self.id}, name={self.name!r}, currency={self.currency!r})"

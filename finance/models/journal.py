@@ -33,22 +33,32 @@ class EntryKind(enum.StrEnum):
 
 
 class JournalEntry(Base):
-    """One dated economic event. Once committed it never changes; a correction is a new entry."""
+    """One dated economic event. Once committed it never changes but for its description and details.
+
+    A correction of anything else is a new entry. What a description or details replaced is kept: see
+    `EntryRevision`.
+    """
 
     __tablename__ = "journal_entries"
     __table_args__ = (
-        # Most entries reverse nothing: they take no room in it, and no time.
-        Index(
-            "uq_journal_entries_ledger_id_reverses_id",
-            "ledger_id",
-            "reverses_id",
-            unique=True,
-            postgresql_where=text("reverses_id IS NOT NULL"),
+        # Most entries reverse, amend and settle nothing: they take no room in these, and no time.
+        *(
+            Index(
+                f"uq_journal_entries_ledger_id_{column}",
+                "ledger_id",
+                column,
+                unique=True,
+                postgresql_where=text(f"{column} IS NOT NULL"),
+            )
+            for column in ("reverses_id", "amends_id", "settles_id")
         ),
         ForeignKeyConstraint(["ledger_id", "reverses_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
+        ForeignKeyConstraint(["ledger_id", "amends_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
         CheckConstraint("kind IN ('normal', 'reversal', 'adjustment')", name="kind_known"),
         CheckConstraint("date BETWEEN '0001-01-01' AND '9999-12-31'", name="date_of_calendar"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_entry"),
+        CheckConstraint("amends_id IS NULL OR (kind = 'normal' AND amends_id <> id)", name="amendment_normal"),
+        CheckConstraint("settles_id IS NULL OR kind = 'normal'", name="settlement_normal"),
         CheckConstraint("octet_length(content_hash) = 32", name="content_hash_length"),
         Index(None, "ledger_id", "date", "id"),
     )
@@ -71,6 +81,10 @@ class JournalEntry(Base):
     recorded_xid: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint"), server_onupdate=FetchedValue()
     )
+    #: The entry, reversed, that this one replaces.
+    amends_id: Mapped[uuid.UUID | None]
+    #: The hold that this one settles.
+    settles_id: Mapped[uuid.UUID | None]
 
     #: In the order of their lines.
     postings: Mapped[list[Posting]] = relationship(
@@ -124,6 +138,28 @@ class Posting(Base):
 
     def __repr__(self) -> str:
         return f"Posting(entry_id={self.entry_id}, line={self.line}, account_id={self.account_id})"
+
+
+class EntryRevision(Base):
+    """The description and details of an entry that others have replaced; written by the database only.
+
+    The first revision is what was posted. What holds now stands in the entry, and has the next number.
+    """
+
+    __tablename__ = "entry_revisions"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id", "entry_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
+        CheckConstraint("revision > 0", name="revision_positive"),
+    )
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    #: From 1, without gaps.
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True)
+    description: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column("metadata")
+    replaced_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    replaced_by: Mapped[str] = mapped_column(server_default=text("CURRENT_USER"))
 
 
 class MonthlyTotal(Base):

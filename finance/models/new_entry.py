@@ -42,12 +42,11 @@ class NewPosting:
     memo: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.account, bool) or not isinstance(self.account, (Account, int)):
-            raise InvalidError(f"account {self.account!r}: give an Account or its id")
+        require_account(self.account)
         if exact(self.amount) == 0:
             raise AmountError(self.amount, "a posting of zero says nothing; leave it out")
         if self.memo is not None:
-            _require_text("the memo", self.memo)
+            require_text("the memo", self.memo)
         object.__setattr__(self, "amount", exact(self.amount))
 
     @property
@@ -72,6 +71,8 @@ class NewEntry:
         id: The key under which it is posted exactly once: the same id with the same content is told as
             a replay, with other content refused. A new UUIDv7 unless given.
         details: Free data to keep with it; JSON.
+        amends_id: The entry, reversed, that it replaces; `uow.journal.amend()` sets it.
+        settles_id: The hold that it settles; `uow.holds.settle()` sets it.
 
     Raises:
         InvalidError: The date is not a plain day, or the description, details or postings are not what they must be.
@@ -85,19 +86,16 @@ class NewEntry:
     details: Mapping[str, Any] = field(default_factory=dict)
     kind: EntryKind = EntryKind.NORMAL
     reverses_id: UUID | None = None
+    amends_id: UUID | None = None
+    settles_id: UUID | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.date, date) or isinstance(self.date, datetime):
             raise InvalidError(f"date {self.date!r}: give a datetime.date, the day on which the entry counts")
-        _require_text("the description", self.description)
+        require_text("the description", self.description)
         if not isinstance(self.id, UUID):
             raise InvalidError(f"id {self.id!r}: give a uuid.UUID")
-        try:
-            details = self.details_json()
-        except (TypeError, ValueError) as error:
-            raise InvalidError(f"the details are not JSON: {error}") from error
-        if _ZERO_IN_JSON in details or not details.isascii():
-            _require_text("a text of the details", _ZERO.sub("\x00", details))
+        self.details_json()
         object.__setattr__(self, "postings", tuple(self.postings))
         if not all(isinstance(line, NewPosting) for line in self.postings):
             raise InvalidError("the postings of an entry are NewPosting(account, amount)")
@@ -113,18 +111,20 @@ class NewEntry:
 
     def details_json(self) -> str:
         """Return the details as the JSON that is stored."""
-        return json.dumps(dict(self.details), ensure_ascii=False, allow_nan=False)
+        return details_json(self.details)
 
     def canonical(self) -> str:
         """Return the content as text that is the same wherever and whenever it is written."""
         postings = [[line.account_id, plain(line.value), line.memo] for line in self.postings]
-        reverses = None if self.reverses_id is None else str(self.reverses_id)
+        # The second form is for those that have more to say: what was posted in the first one stays as it is.
+        links = [None if link is None else str(link) for link in (self.amends_id, self.settles_id)]
         content = [
-            "finance.entry.1",
+            "finance.entry.2" if any(links) else "finance.entry.1",
             self.date.isoformat(),
             self.description,
             str(self.kind),
-            reverses,
+            None if self.reverses_id is None else str(self.reverses_id),
+            *(links if any(links) else []),
             postings,
             dict(self.details),
         ]
@@ -155,7 +155,28 @@ def require_balanced(entry: NewEntry, currencies: Mapping[int, str]) -> None:
             raise UnbalancedEntryError(entry.id, currency, difference)
 
 
-def _require_text(what: str, text: object) -> None:
+def details_json(details: Mapping[str, Any]) -> str:
+    """Return *details* as the JSON that is stored.
+
+    Raises:
+        InvalidError: They are not JSON.
+    """
+    try:
+        text = json.dumps(dict(details), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidError(f"the details are not JSON: {error}") from error
+    if _ZERO_IN_JSON in text or not text.isascii():
+        require_text("a text of the details", _ZERO.sub("\x00", text))
+    return text
+
+
+def require_account(account: object) -> None:
+    """Refuse what is neither an Account nor an id."""
+    if isinstance(account, bool) or not isinstance(account, (Account, int)):
+        raise InvalidError(f"account {account!r}: give an Account or its id")
+
+
+def require_text(what: str, text: object) -> None:
     """Refuse what PostgreSQL cannot store as text, before a statement fails on it."""
     if not isinstance(text, str):
         raise InvalidError(f"{what} is a string, not a {type(text).__name__}")

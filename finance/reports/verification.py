@@ -11,7 +11,8 @@ from finance.models import Base, guards
 _BOOKS = """
 WITH line AS MATERIALIZED (SELECT * FROM postings WHERE ledger_id = $1),
 entry AS MATERIALIZED (SELECT * FROM journal_entries WHERE ledger_id = $1),
-account AS MATERIALIZED (SELECT * FROM accounts WHERE ledger_id = $1)
+account AS MATERIALIZED (SELECT * FROM accounts WHERE ledger_id = $1),
+hold AS MATERIALIZED (SELECT * FROM holds WHERE ledger_id = $1)
 SELECT 'entry unbalanced' AS rule, entry_id::text AS subject, currency || ' ' || sum(amount)::text AS found
   FROM line GROUP BY entry_id, currency HAVING sum(amount) <> 0
 UNION ALL
@@ -56,6 +57,39 @@ SELECT 'reversal that is not the opposite of its entry', r.id::text, r.reverses_
  WHERE r.reverses_id IS NOT NULL AND EXISTS (
        SELECT p.account_id FROM line AS p WHERE p.entry_id IN (r.id, r.reverses_id)
         GROUP BY p.account_id HAVING sum(p.amount) <> 0)
+UNION ALL
+SELECT 'amendment of an entry that is not reversed', m.id::text, m.amends_id::text FROM entry AS m
+ WHERE m.amends_id IS NOT NULL AND NOT EXISTS (SELECT FROM entry AS r WHERE r.reverses_id = m.amends_id)
+UNION ALL
+SELECT 'revision of an entry that is not there', r.entry_id::text, 'revision ' || r.revision FROM entry_revisions AS r
+ WHERE r.ledger_id = $1 AND NOT EXISTS (SELECT FROM entry AS e WHERE e.id = r.entry_id)
+UNION ALL
+SELECT 'revisions with a gap', r.entry_id::text, count(*) || ' up to ' || max(r.revision) FROM entry_revisions AS r
+ WHERE r.ledger_id = $1 GROUP BY r.entry_id HAVING min(r.revision) <> 1 OR max(r.revision) <> count(*)
+UNION ALL
+SELECT 'held differs from open holds', a.id::text, a.held::text || ' against ' || coalesce(s.sum, 0)::text
+  FROM account AS a LEFT JOIN (SELECT account_id, sum(amount) AS sum FROM hold WHERE status = 'open'
+                                GROUP BY account_id) AS s ON s.account_id = a.id WHERE a.held <> coalesce(s.sum, 0)
+UNION ALL
+SELECT 'hold without account', h.id::text, 'account ' || h.account_id FROM hold AS h
+ WHERE NOT EXISTS (SELECT FROM account AS a WHERE a.id = h.account_id)
+UNION ALL
+SELECT 'hold in another currency than its account', h.id::text, h.currency
+  FROM hold AS h JOIN account AS a ON a.id = h.account_id WHERE h.currency <> a.currency
+UNION ALL
+SELECT 'hold finer than its currency', h.id::text, h.amount::text
+  FROM hold AS h JOIN currencies AS c ON c.ledger_id = h.ledger_id AND c.code = h.currency
+ WHERE min_scale(h.amount) > c.exponent
+UNION ALL
+SELECT 'settled hold and its entry do not name each other', coalesce(h.id, e.settles_id)::text,
+       coalesce(h.entry_id, e.id)::text
+  FROM (SELECT * FROM hold WHERE entry_id IS NOT NULL) AS h
+  FULL JOIN (SELECT * FROM entry WHERE settles_id IS NOT NULL) AS e ON e.settles_id = h.id AND e.id = h.entry_id
+ WHERE h.id IS NULL OR e.id IS NULL
+UNION ALL
+SELECT 'settled amount differs from postings', h.id::text, h.settled_amount::text
+  FROM hold AS h WHERE h.status = 'settled' AND h.settled_amount IS DISTINCT FROM (
+       SELECT -sum(p.amount) FROM line AS p WHERE p.entry_id = h.entry_id AND p.account_id = h.account_id)
 UNION ALL
 SELECT 'statement line of an entry that is not there', l.id::text, l.entry_id::text FROM statement_lines AS l
  WHERE l.ledger_id = $1 AND NOT EXISTS (SELECT FROM entry AS e WHERE e.id = l.entry_id) AND l.entry_id IS NOT NULL

@@ -3,19 +3,26 @@
 from finance.repositories.accounts import AccountRepository
 from finance.repositories.base import KnownCurrencies, Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
-from finance.repositories.journal import JournalRepository
+from finance.repositories.holds import HoldRepository, Placed, Settled
+from finance.repositories.journal import Amended, JournalRepository
 from finance.repositories.ledgers import LedgerRepository
 from finance.repositories.posting import Posted
+from finance.repositories.revisions import Revision
 from finance.repositories.statements import StatementRepository
 
 __all__ = [
     "AccountRepository",
+    "Amended",
     "CurrencyRepository",
+    "HoldRepository",
     "JournalRepository",
     "KnownCurrencies",
     "LedgerRepository",
+    "Placed",
     "Posted",
     "Repository",
+    "Revision",
     "Scope",
+    "Settled",
     "StatementRepository",
 ]

@@ -15,6 +15,7 @@ from finance.errors import AccountNotFoundError, AlreadyExistsError, CurrencyErr
 from finance.integrity import translated
 from finance.models import Account, AccountType, Currency
 from finance.money import Amount, exact_in
+from finance.repositories import holds
 from finance.repositories.base import Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 
@@ -180,11 +181,13 @@ class AccountRepository(Repository[Account]):
         Raises:
             AccountNotFoundError: This ledger has no such account.
             StaleVersionError: It was changed since *expected_version*.
-            BalanceLimitError: Its balance is beyond a new limit.
+            BalanceLimitError: Its balance, less what is held, is beyond a new limit.
+            AccountHeldError: It has open holds, and would be closed.
             AlreadyExistsError: The new name is taken.
 
         Database:
-            Two SELECTs, the first of them FOR NO KEY UPDATE, and one UPDATE; one SELECT more for a limit.
+            Two SELECTs, the first of them FOR NO KEY UPDATE, and one UPDATE; one SELECT more for a limit, and one
+            UPDATE where something is held.
         """
         row = await self.get_one(account.id if isinstance(account, Account) else account, for_update=True)
         if expected_version is not None and row.version != expected_version:
@@ -192,6 +195,8 @@ class AccountRepository(Repository[Account]):
         changes: dict[str, Any] = {"name": name, "opened_on": opened_on, "closed_on": closed_on, "details": details}
         limits = {"minimum_balance": minimum_balance, "maximum_balance": maximum_balance}
         given = {field: limit for field, limit in limits.items() if limit is not UNSET}
+        if row.held:  # what no longer holds anything must not stand in the way
+            await holds.expire(self._scope, row.id)
         if given:
             currency = await self._currencies.get_one(row.currency)
             changes |= {field: _limit(limit, currency) for field, limit in given.items()}
@@ -209,6 +214,7 @@ class AccountRepository(Repository[Account]):
 
         Raises:
             AccountNotFoundError: This ledger has no such account.
+            AccountHeldError: It has open holds.
 
         Database:
             As `update()`.

@@ -1,10 +1,12 @@
-"""Journal entries: posted once, reversed once, never changed."""
+"""Journal entries: posted once, reversed or amended once; of a posted one only its description and details change."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -20,8 +22,19 @@ from finance.identifiers import uuid7
 from finance.integrity import translated
 from finance.models import EntryKind, JournalEntry, NewEntry, NewPosting
 from finance.pagination import PAGE_SIZE, Page
+from finance.repositories import revisions
 from finance.repositories.base import Repository
 from finance.repositories.posting import Draft, Key, Posted, draft, insert, look_up, replayed, stored
+from finance.repositories.revisions import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """The answer to amending: the ids of the new entry and of the reversal, and whether both were stored before."""
+
+    id: UUID
+    reversal_id: UUID
+    is_replay: bool
 
 
 class JournalRepository(Repository[JournalEntry]):
@@ -96,7 +109,7 @@ class JournalRepository(Repository[JournalEntry]):
         Args:
             entry_id: The entry to reverse.
             on: The day on which the reversal counts; the entry's own unless given.
-            description: "Reversal of ..." unless given.
+            description: "Reversal of ..." unless given, with the description that was posted.
             id: The reversal's own id, for a replay; a new one unless given.
 
         Raises:
@@ -105,28 +118,96 @@ class JournalRepository(Repository[JournalEntry]):
             FinanceError: As `post()`.
 
         Database:
-            Two SELECTs and what `post()` takes.
+            Two SELECTs, a third unless *description* is given, and what `post()` takes.
         """
-        original = await self.get_one(entry_id)
-        postings = [NewPosting(line.account_id, line.amount.copy_negate(), line.memo) for line in original.postings]
-        reversal = NewEntry(
-            on or original.date,
-            description if description is not None else f"Reversal of {original.description or original.id}",
-            postings,
-            kind=EntryKind.REVERSAL,
-            id=id or uuid7(),
-            reverses_id=original.id,
-        )
+        reversal = await self._reversal(entry_id, id or uuid7(), on, description)
         try:
             return await self.post(reversal)
         except AlreadyReversedError as error:
             raise AlreadyReversedError(entry_id) from error
 
+    async def amend(
+        self, entry_id: UUID, replacement: NewEntry, *, on: date | None = None, reversal_id: UUID | None = None
+    ) -> Amended:
+        """Replace a stored entry: post its opposite and *replacement*, which names it, in one step.
+
+        Both or neither are stored, once: amending again with the same replacement is a replay. A replacement may be
+        amended in its turn.
+
+        Args:
+            entry_id: The entry to replace. Its settled hold, if it has one, stays settled.
+            replacement: What should have been posted, under an id of its own.
+            on: The day on which the reversal counts; the entry's own unless given.
+            reversal_id: The reversal's id; made from that of the replacement unless given, so that it replays.
+
+        Raises:
+            EntryNotFoundError: This ledger has no such entry.
+            AlreadyReversedError: It was reversed or amended before, or another transaction did so first.
+            InvalidError: The replacement is of another kind than normal, or amends another entry.
+            FinanceError: As `post()`.
+
+        Database:
+            One SELECT FOR NO KEY UPDATE of the entry, three SELECTs, and what `post()` takes, once for both entries.
+        """
+        if replacement.amends_id not in {None, entry_id}:
+            raise InvalidError(f"the replacement amends entry {replacement.amends_id}, not {entry_id}")
+        if replacement.kind is not EntryKind.NORMAL:
+            raise InvalidError("a replacement is an entry of kind normal")
+        # Two who amend it wait here: each inserts two unique keys, and would wait for the other's in a circle.
+        await revisions.lock(self._scope, entry_id)
+        reversal = await self._reversal(entry_id, reversal_id or uuid5(replacement.id, "reversal"), on, None)
+        try:
+            posted = await self.post_many([reversal, replace(replacement, amends_id=entry_id)])
+        except AlreadyReversedError as error:
+            raise AlreadyReversedError(entry_id) from error
+        return Amended(replacement.id, reversal.id, is_replay=all(answer.is_replay for answer in posted))
+
+    async def describe(
+        self,
+        entry_id: UUID,
+        *,
+        description: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        expected_revision: int | None = None,
+    ) -> JournalEntry:
+        """Change the description and the details of a stored entry; what is not given stays as it is.
+
+        Nothing else of an entry ever changes. The database keeps what was replaced: `history()` reads it. The content
+        hash stays that of what was posted, so that posting it again is still a replay.
+
+        Args:
+            entry_id: The entry.
+            description: What happened, in other words.
+            details: The free data that replace the old.
+            expected_revision: Refuse when the entry is no longer at this revision; it is posted as the first.
+
+        Raises:
+            EntryNotFoundError: This ledger has no such entry.
+            StaleVersionError: It was changed since *expected_revision*.
+            InvalidError: The description is no text that can be stored, or the details are no JSON.
+
+        Database:
+            One SELECT FOR NO KEY UPDATE, one UPDATE and two SELECTs; one SELECT more for *expected_revision*.
+        """
+        await revisions.describe(self._scope, entry_id, description, details, expected_revision)
+        return await self.get_one(entry_id)
+
+    async def history(self, entry_id: UUID) -> tuple[Revision, ...]:
+        """Return every description and details that the entry had, the oldest first, the current ones last.
+
+        Raises:
+            EntryNotFoundError: This ledger has no such entry.
+
+        Database:
+            One SELECT along indexes; no locks.
+        """
+        return await revisions.history(self._scope, entry_id)
+
     async def get(self, key: UUID, *, for_update: bool = False) -> JournalEntry | None:
         """Return the entry with this id and its postings in order, or None.
 
         Raises:
-            SealedError: *for_update* is set; an entry never changes, so there is nothing to lock it for.
+            SealedError: *for_update* is set; `describe()` and `amend()` lock what they need themselves.
 
         Database:
             Two SELECTs.
@@ -153,6 +234,20 @@ class JournalRepository(Repository[JournalEntry]):
         """
         statement = select(JournalEntry).options(selectinload(JournalEntry.postings))
         return await self._page(statement, after, limit)
+
+    async def _reversal(self, entry_id: UUID, reversal_id: UUID, on: date | None, description: str | None) -> NewEntry:
+        original = await self.get_one(entry_id)
+        if description is None:
+            # What was posted, not what it was changed into: a reversal with an id must be made the same again.
+            description = f"Reversal of {await revisions.posted_description(self._scope, entry_id) or entry_id}"
+        return NewEntry(
+            on or original.date,
+            description,
+            [NewPosting(line.account_id, line.amount.copy_negate(), line.memo) for line in original.postings],
+            kind=EntryKind.REVERSAL,
+            id=reversal_id,
+            reverses_id=entry_id,
+        )
 
     @property
     def _ledger_id(self) -> int:

@@ -24,16 +24,19 @@ Fetch: TypeAlias = Callable[..., Awaitable[Sequence[Record]]]
 # One statement, so that the guards see each entry with all its postings. It returns the keys that were new.
 _POST = """
 WITH {settings}entry AS (
-    INSERT INTO journal_entries (ledger_id, id, date, description, kind, reverses_id, content_hash, metadata)
-    SELECT e.ledger_id, e.id, e.date, e.description, e.kind, e.reverses_id, e.content_hash, e.metadata::jsonb
+    INSERT INTO journal_entries (ledger_id, id, date, description, kind, reverses_id, content_hash, metadata,
+                                 amends_id, settles_id)
+    SELECT e.ledger_id, e.id, e.date, e.description, e.kind, e.reverses_id, e.content_hash, e.metadata::jsonb,
+           e.amends_id, e.settles_id
       FROM {source}unnest($1::bigint[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
-                  $8::text[]) AS e(ledger_id, id, date, description, kind, reverses_id, content_hash, metadata)
+                  $8::text[], $9::uuid[], $10::uuid[])
+               AS e(ledger_id, id, date, description, kind, reverses_id, content_hash, metadata, amends_id, settles_id)
     ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
 ), lines AS (
     INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount, memo)
     SELECT e.ledger_id, e.id, p.line, p.account_id, e.date, p.currency, p.amount, p.memo
       FROM entry AS e
-      JOIN unnest($9::bigint[], $10::uuid[], $11::int[], $12::bigint[], $13::text[], $14::numeric[], $15::text[])
+      JOIN unnest($11::bigint[], $12::uuid[], $13::int[], $14::bigint[], $15::text[], $16::numeric[], $17::text[])
                AS p(ledger_id, entry_id, line, account_id, currency, amount, memo)
         ON p.ledger_id = e.ledger_id AND p.entry_id = e.id
 )
@@ -44,9 +47,9 @@ _IN_TRANSACTION = _POST.format(settings="", source="", answer=" FROM entry")
 # first row is, and end with it. Of several entries it posts none where an account has limits: the database would look
 # at their sum only. It returns the ids of those accounts then, as each of them was looked up by its whole key.
 _ALONE = _POST.format(
-    settings="""settings AS MATERIALIZED (SELECT set_config('lock_timeout', $16, true)), limited AS MATERIALIZED (
+    settings="""settings AS MATERIALIZED (SELECT set_config('lock_timeout', $18, true)), limited AS MATERIALIZED (
     SELECT array_agg(DISTINCT u.id) AS ids
-      FROM unnest(CASE WHEN cardinality($2::uuid[]) > 1 THEN $9::bigint[] END, $12::bigint[]) AS u(ledger_id, id),
+      FROM unnest(CASE WHEN cardinality($2::uuid[]) > 1 THEN $11::bigint[] END, $14::bigint[]) AS u(ledger_id, id),
            LATERAL (SELECT FROM accounts AS a WHERE a.ledger_id = u.ledger_id AND a.id = u.id
                        AND (a.minimum_balance IS NOT NULL OR a.maximum_balance IS NOT NULL) OFFSET 0) AS a
 ), """,
@@ -67,8 +70,16 @@ SELECT pg_advisory_xact_lock_shared(1179209295, hashint8(u.id)) FROM unnest($1::
 """
 _LOCK_ACCOUNTS = """
 SELECT a.* FROM unnest($1::bigint[], $2::bigint[]) AS u(ledger_id, id),
-       LATERAL (SELECT id, balance, minimum_balance, maximum_balance FROM accounts
+       LATERAL (SELECT id, balance, held, minimum_balance, maximum_balance FROM accounts
                  WHERE ledger_id = u.ledger_id AND id = u.id FOR NO KEY UPDATE) AS a
+"""
+# A hold that somebody has locked is closed by whoever that is, and waits for the account: here it would be a circle.
+_EXPIRE_HOLDS = """
+UPDATE holds SET status = 'expired' FROM (
+    SELECT h.ledger_id, h.id FROM unnest($1::bigint[], $2::bigint[]) AS u(ledger_id, account_id)
+      JOIN holds AS h ON h.ledger_id = u.ledger_id AND h.account_id = u.account_id
+     WHERE h.status = 'open' AND h.expires_at <= clock_timestamp() FOR UPDATE OF h SKIP LOCKED) AS d
+ WHERE holds.ledger_id = d.ledger_id AND holds.id = d.id
 """
 
 
@@ -139,13 +150,17 @@ async def look_up(fetch: Fetch, entries: Iterable[tuple[int, NewEntry]], known: 
     Database:
         One SELECT, where one is not *known* yet.
     """
-    wanted = {
-        (ledger_id, line.account)
-        for ledger_id, entry in entries
-        for line in entry.postings
-        if not isinstance(line.account, Account) and known.get(ledger_id, line.account) is None
-    }
-    if wanted:
+    wanted: set[tuple[int, int]] = set()
+    rows: dict[tuple[int, int], Account] = {}
+    for ledger_id, entry in entries:
+        for line in entry.postings:
+            if isinstance(line.account, Account):
+                rows[line.account.ledger_id, line.account.id] = line.account
+            elif known.get(ledger_id, line.account) is None:
+                wanted.add((ledger_id, line.account))
+    for key in wanted & rows.keys():
+        known.add(*key, rows[key].currency)
+    if wanted := wanted - rows.keys():
         ledgers, accounts = zip(*wanted, strict=True)
         for row in await fetch(_CURRENCIES, ledgers, accounts):
             known.add(row["ledger_id"], row["id"], row["currency"])
@@ -199,9 +214,13 @@ async def lock_limits(fetch: Fetch, drafts: Iterable[Draft]) -> dict[int, Limit]
     accounts = sorted({(each.ledger_id, account) for each in drafts for account in each.currencies})
     ledgers, ids = zip(*accounts, strict=True)
     await fetch(_SHARE_LEDGERS, sorted(set(ledgers)))
+    rows = await fetch(_LOCK_ACCOUNTS, ledgers, ids)
+    if any(row["held"] for row in rows):  # a hold whose time is over holds nothing
+        await fetch(_EXPIRE_HOLDS, ledgers, ids)
+        rows = await fetch(_LOCK_ACCOUNTS, ledgers, ids)
     return {
-        row["id"]: Limit(row["balance"], Decimal(0), row["minimum_balance"], row["maximum_balance"])
-        for row in await fetch(_LOCK_ACCOUNTS, ledgers, ids)
+        row["id"]: Limit(row["balance"], row["held"], row["minimum_balance"], row["maximum_balance"])
+        for row in rows
         if row["minimum_balance"] is not None or row["maximum_balance"] is not None
     }
 
@@ -228,6 +247,8 @@ def _entry_columns(drafts: Sequence[Draft]) -> tuple[list[Any], ...]:
         [entry.reverses_id for entry in entries],
         [each.content_hash for each in drafts],
         [entry.details_json() for entry in entries],
+        [entry.amends_id for entry in entries],
+        [entry.settles_id for entry in entries],
     )
 
 

@@ -57,6 +57,7 @@ class Options:
         direct_dsn: Where the server itself is, past the pooler that the DSN names.
         on_event: Called with each `Event`: every statement, wait for a connection and retry.
         schema: The schema that holds the tables, unquoted; None is the first of the search path.
+        row_security: The login is under row-level security: every transaction has to name its ledger.
         init: Called with each new asyncpg connection.
         setup: Called with an asyncpg connection each time that it leaves the pool.
     """
@@ -76,6 +77,7 @@ class Options:
     direct_dsn: str | None = field(default=None, repr=False)
     on_event: Callable[[Any], Any] | None = None
     schema: str | None = None
+    row_security: bool = False
     init: Callable[[Any], Any] | None = None
     setup: Callable[[Any], Any] | None = None
 
@@ -262,6 +264,7 @@ _OPTIONS: Mapping[str, _Word] = {
         lambda value: callable(value) and not inspect.iscoroutinefunction(value), "a function, not async, of an Event"
     ),
     "schema": _Word(_is_schema, "a name of 1 to 63 bytes that does not start with pg_"),
+    "row_security": _Word(lambda value: isinstance(value, bool), "True or False"),
     "init": _CALLABLE,
     "setup": _CALLABLE,
 }
@@ -269,7 +272,7 @@ _OPTIONS: Mapping[str, _Word] = {
 _OF_THE_MANAGER: Mapping[str, _Word] = {**_OPTIONS, "application_name": _TEXT}
 
 _NONE_IS_NO_LIMIT = frozenset({"timeout", "command_timeout"})
-_NEVER_NONE = frozenset({"min_size", "max_size"})
+_NEVER_NONE = frozenset({"min_size", "max_size", "row_security"})
 
 _REFUSED = {
     "connection_class": "the manager's own class checks that a COMMIT committed; give record_class, init or setup",

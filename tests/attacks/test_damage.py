@@ -14,6 +14,11 @@ from finance.reports import verification
 from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
 from tests.conftest import Server
 
+_HOLD = (
+    "INSERT INTO holds (ledger_id, id, account_id, amount, currency)"
+    " VALUES ({{ledger}}, {{new}}, {account}, {amount}, '{currency}');"
+)
+
 DAMAGE: dict[str, tuple[str, set[str]]] = {
     "an unbalanced entry": (
         HEAD + lines(("{food}", 10), ("{checking}", -9)),
@@ -106,6 +111,68 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         + "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL session_replication_role = replica;"
         + "UPDATE journal_entries SET kind = 'reversal', reverses_id = {entry} WHERE id = {new};",
         {"reversal that is not the opposite of its entry"},
+    ),
+    "an amendment of an entry that stands": (
+        "SET LOCAL session_replication_role = origin;"
+        + PAIR
+        + "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL session_replication_role = replica;"
+        + "UPDATE journal_entries SET amends_id = {entry} WHERE id = {new};",
+        {"amendment of an entry that is not reversed"},
+    ),
+    "a revision without its entry": (
+        "INSERT INTO entry_revisions VALUES ({ledger}, {new}, 1, 'x', '{{}}');",
+        {"revision of an entry that is not there"},
+    ),
+    "a revision taken out": (
+        "INSERT INTO entry_revisions VALUES ({ledger}, {entry}, 1, 'x', '{{}}'), ({ledger}, {entry}, 3, 'y', '{{}}');",
+        {"revisions with a gap"},
+    ),
+    "the first revision taken out": (
+        "INSERT INTO entry_revisions VALUES ({ledger}, {entry}, 2, 'y', '{{}}');",
+        {"revisions with a gap"},
+    ),
+    "something held without a hold": (
+        "UPDATE accounts SET held = 1 WHERE id = {food};",
+        {"held differs from open holds"},
+    ),
+    "a hold that nothing reserves": (
+        _HOLD.format(account="{food}", amount=5, currency="EUR"),
+        {"held differs from open holds"},
+    ),
+    "a hold deleted": (
+        "SET LOCAL session_replication_role = origin;"
+        + _HOLD.format(account="{food}", amount=5, currency="EUR")
+        + "SET LOCAL session_replication_role = replica; DELETE FROM holds WHERE id = {new};",
+        {"held differs from open holds"},
+    ),
+    "a hold of a foreign account": (
+        _HOLD.format(account="{foreign}", amount=5, currency="EUR"),
+        {"hold without account"},
+    ),
+    "a hold in another currency": (
+        _HOLD.format(account="{food}", amount=5, currency="JPY") + "UPDATE accounts SET held = 5 WHERE id = {food};",
+        {"hold in another currency than its account"},
+    ),
+    "a hold that is too fine": (
+        _HOLD.format(account="{food}", amount=0.001, currency="EUR")
+        + "UPDATE accounts SET held = 0.001 WHERE id = {food};",
+        {"hold finer than its currency"},
+    ),
+    "a hold settled by an entry that does not say so": (
+        _HOLD.format(account="{food}", amount=5, currency="EUR")
+        + "UPDATE holds SET status = 'settled', entry_id = {entry}, closed_at = now(), settled_amount = 5"
+        " WHERE id = {new};",
+        {"settled hold and its entry do not name each other", "settled amount differs from postings"},
+    ),
+    "an entry that settles a hold that is not there": (
+        "UPDATE journal_entries SET settles_id = {new} WHERE id = {entry};",
+        {"settled hold and its entry do not name each other"},
+    ),
+    "a settled amount that the entry does not take": (
+        _HOLD.format(account="{checking}", amount=50, currency="EUR")
+        + "UPDATE holds SET status = 'settled', entry_id = {entry}, closed_at = now(), settled_amount = 39"
+        " WHERE id = {new}; UPDATE journal_entries SET settles_id = {new} WHERE id = {entry};",
+        {"settled amount differs from postings"},
     ),
     "a statement line of an entry that is not there": (
         "INSERT INTO statement_lines (ledger_id, statement_id, number, account_id, date, amount, currency, kind, raw,"

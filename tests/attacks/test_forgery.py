@@ -234,7 +234,23 @@ async def test_a_view_is_no_way_around(own_victim: Victim) -> None:
     assert (await own_victim.balance(own_victim.food), await own_victim.adjusted()) == (45, -5)
 
 
-@pytest.mark.parametrize("function", ["apply_postings", "record_adjustment"])
+_COPY = (
+    "CREATE TEMP TABLE {table}_2 (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP;"
+    "CREATE TRIGGER t AFTER {verb} ON {table}_2 REFERENCING {rows} FOR EACH STATEMENT EXECUTE FUNCTION {function}();"
+)
+_BOTH = "OLD TABLE AS old_{name} NEW TABLE AS new_{name}"
+
+
+def _copy(table: str, verb: str, name: str, function: str) -> str:
+    """Write a copy of *table* with the guard *function* on it."""
+    rows = f"NEW TABLE AS new_{name}" if verb == "INSERT" else _BOTH.format(name=name)
+    return _COPY.format(table=table, verb=verb, rows=rows, function=function)
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["apply_postings", "record_adjustment", "revise_entries", "place_holds", "close_holds"],
+)
 async def test_a_guard_serves_its_own_table_only(steady: Victim, function: str) -> None:
     """Attached to a table of the attacker's, it would write balances for postings that are not there."""
     table, fire = {
@@ -247,6 +263,21 @@ async def test_a_guard_serves_its_own_table_only(steady: Victim, function: str) 
             "CREATE TEMP TABLE accounts_2 ON COMMIT DROP AS SELECT * FROM accounts;"
             "CREATE TRIGGER t AFTER UPDATE ON accounts_2 FOR EACH ROW EXECUTE FUNCTION record_adjustment();",
             "UPDATE accounts_2 SET balance = balance + 5;",
+        ),
+        "revise_entries": (
+            _copy("journal_entries", "UPDATE", "entries", "revise_entries"),
+            "INSERT INTO journal_entries_2 SELECT * FROM journal_entries;"
+            "UPDATE journal_entries_2 SET description = 'x';",
+        ),
+        "place_holds": (
+            _copy("holds", "INSERT", "holds", "place_holds"),
+            "INSERT INTO holds_2 (ledger_id, id, account_id, amount, currency)"
+            " VALUES ({ledger}, {new}, {food}, 1, 'EUR');",
+        ),
+        "close_holds": (
+            _copy("holds", "UPDATE", "holds", "close_holds"),
+            "INSERT INTO holds_2 (ledger_id, id, account_id, amount, currency)"
+            " VALUES ({ledger}, {new}, {food}, 1, 'EUR'); UPDATE holds_2 SET status = 'released', closed_at = now();",
         ),
     }[function]
 

@@ -61,7 +61,40 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
     ),
     "UPDATE that touches nothing": ("UPDATE postings SET amount = 1 WHERE false;", SealedError),
     "UPDATE of an entry's date": ("UPDATE journal_entries SET date = date - 1 WHERE id = {entry};", SealedError),
-    "UPDATE of a description": ("UPDATE journal_entries SET description = 'x';", SealedError),
+    **{
+        f"UPDATE of an entry's {column}": (
+            f"UPDATE journal_entries SET {column} = {value} WHERE id = {{entry}};",
+            error,
+        )
+        for column, (value, error) in {
+            "ledger_id": ("{other}", SealedError),
+            "id": ("{new}", SealedError),
+            "kind": ("'reversal', reverses_id = {entry}", SealedError),
+            "reverses_id": ("{entry}, kind = 'reversal'", SealedError),
+            "content_hash": ("sha256('x')", SealedError),
+            "recorded_at": ("now()", SealedError),
+            "recorded_by": ("'x'", SealedError),
+            "recorded_xid": ("1", SealedError),
+            "amends_id": ("{new}", EntryNotFoundError),
+            "settles_id": ("{new}", SealedError),
+        }.items()
+    },
+    "UPDATE of a description and a date": (
+        "UPDATE journal_entries SET description = 'x', date = date - 1 WHERE id = {entry};",
+        SealedError,
+    ),
+    "UPDATE of a description of one and a date of another": (
+        PAIR + "UPDATE journal_entries SET description = 'x', date = date - (id = {entry})::int"
+        " WHERE ledger_id = {ledger};",
+        SealedError,
+    ),
+    "INSERT into entry_revisions": (
+        "INSERT INTO entry_revisions (ledger_id, entry_id, revision, description, metadata)"
+        " VALUES ({ledger}, {entry}, 1, 'forged', '{{}}');",
+        SealedError,
+    ),
+    "UPDATE of entry_revisions": ("UPDATE entry_revisions SET description = 'forged';", SealedError),
+    "DELETE FROM entry_revisions": ("DELETE FROM entry_revisions;", SealedError),
     "UPDATE that reopens an entry": (
         "UPDATE journal_entries SET recorded_xid = pg_current_xact_id()::text::bigint, recorded_at = now();" + _LATE,
         SealedError,
@@ -73,7 +106,7 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
     ),
     "an entry is replaced on conflict": (
         HEAD.replace("{new}", "{entry}").rstrip(";")
-        + " ON CONFLICT (ledger_id, id) DO UPDATE SET date = excluded.date;",
+        + " ON CONFLICT (ledger_id, id) DO UPDATE SET date = excluded.date - 1;",
         SealedError,
     ),
     "MERGE that updates postings": (
@@ -87,7 +120,7 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
     ),
     "MERGE that updates entries": (
         "MERGE INTO journal_entries AS e USING (SELECT 1) AS v ON e.id = {entry}"
-        " WHEN MATCHED THEN UPDATE SET kind = 'normal';",
+        " WHEN MATCHED THEN UPDATE SET recorded_by = 'x';",
         SealedError,
     ),
     # a line leaves
@@ -105,6 +138,8 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
             "postings": SealedError,
             "monthly_totals": SealedError,
             "unsettled": SealedError,
+            "entry_revisions": SealedError,
+            "holds": SealedError,
             "statements": SealedError,
             "statement_lines": SealedError,
             "ledgers": SealedError,
@@ -200,7 +235,7 @@ async def test_the_orm_cannot_change_or_delete_an_entry(victim: Victim) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", [update(Posting).values(amount=1), delete(JournalEntry), update(JournalEntry).values(description="x")]
+    "statement", [update(Posting).values(amount=1), delete(JournalEntry), update(JournalEntry).values(recorded_by="x")]
 )
 async def test_core_cannot_change_or_delete_an_entry(victim: Victim, statement: object) -> None:
     """As raw SQL; the error that leaves the unit of work is typed."""

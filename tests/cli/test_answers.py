@@ -12,6 +12,7 @@ from datetime import date
 import pytest
 
 from finance import DatabaseManager, NewEntry, NewPosting
+from finance.migrations import REVISION
 
 from .command import CARD, SAMPLES, SEVERAL, Outcome, Run
 
@@ -125,7 +126,7 @@ async def test_verify_fails_when_the_books_contradict_themselves(run: Run, db: D
 
 def test_upgrade_says_from_where_to_where(run: Run) -> None:
     """A database that is at the newest revision stays there."""
-    assert run("upgrade", "--json").document == {"from": "0001", "to": "0001"}
+    assert run("upgrade", "--json").document == {"from": REVISION, "to": REVISION}
     assert "already" in run("upgrade").out
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from finance import DatabaseManager
+from finance.migrations import REVISION
 
 from .command import CARD, SAMPLES, SEVERAL, Run
 
@@ -158,7 +159,7 @@ async def test_database_without_tables_is_status_1(run: Run, server: Any) -> Non
         assert (outcome.status, outcome.out) == (1, "")
         assert "`finance upgrade`" in outcome.message
         upgraded = await asyncio.to_thread(run, "upgrade", "--json", "--database", empty)
-        assert upgraded.document == {"from": None, "to": "0001"}
+        assert upgraded.document == {"from": None, "to": REVISION}
         assert (await asyncio.to_thread(run, "import", CARD, "--database", empty)).status == 0
 
 

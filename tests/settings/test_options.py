@@ -49,7 +49,7 @@ def test_the_defaults_are_those_that_the_manual_states() -> None:
         "min_size": 1, "max_size": 10, "acquire_timeout": 10.0, "max_waiting": None, "max_lifetime": 1800.0,
         "max_inactive_connection_lifetime": 300.0, "ping_after_idle": 30.0, "statement_timeout": 30.0,
         "lock_timeout": 5.0, "idle_in_transaction_timeout": 60.0, "leak_threshold": 30.0, "slow_threshold": 0.5,
-        "direct_dsn": None, "on_event": None, "schema": None, "init": None, "setup": None,
+        "direct_dsn": None, "on_event": None, "schema": None, "row_security": False, "init": None, "setup": None,
     }  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_the_words_of_the_pool_are_kept_by_the_manager() -> None:
     words: dict[str, Any] = {
         "max_waiting": 5, "max_lifetime": 60, "max_inactive_connection_lifetime": 1.5, "ping_after_idle": 2,
         "statement_timeout": 3, "lock_timeout": 0.1, "idle_in_transaction_timeout": 4, "leak_threshold": 5,
-        "slow_threshold": 0.01, "direct_dsn": "postgres://h/db", "on_event": print,
+        "slow_threshold": 0.01, "direct_dsn": "postgres://h/db", "on_event": print, "row_security": True,
     }  # fmt: skip
 
     assert split_options(words) == (Options(**words), {})

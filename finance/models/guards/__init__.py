@@ -22,8 +22,11 @@ FUNCTIONS = (
     "refuse_change",
     "refuse_from_outside",
     "refuse_postings",
+    "expire_holds",
+    "settle_holds",
     "apply_postings",
     "queue_entries",
+    "revise_entries",
     "balance_adjustment",
     "settle_entry",
     "record_adjustment",
@@ -31,6 +34,15 @@ FUNCTIONS = (
     "guard_removal",
     "count_version",
     "close_period",
+    "move_held",
+    "place_holds",
+    "close_holds",
+    "stamp_closing",
+)
+
+#: These do nothing that needs the rights of the tables' owner.
+PLAIN = frozenset(
+    ("new_entry_id", "refuse_change", "refuse_from_outside", "count_version", "close_period", "stamp_closing")
 )
 
 # True for a statement that no guard has written. A guard names the depth of the trigger that it runs in:
@@ -67,11 +79,17 @@ def _refused(table: str, verb: str, rule: str, *, unless_by_guards: bool = False
 def _triggers() -> tuple[Trigger, ...]:
     sealed = [
         _refused(table, verb, f"ck_{table}_sealed")
-        for table in ("journal_entries", "postings", "statements", "statement_lines")
+        for table in ("journal_entries", "postings", "statements", "statement_lines", "holds")
         for verb in ("UPDATE", "DELETE", "TRUNCATE")
+        # What of an entry or a hold may change is told by a trigger of its own.
+        if verb != "UPDATE" or table not in {"journal_entries", "holds"}
     ]
     # What the guards write themselves, they write with these verbs and no others.
-    own_verbs = {"monthly_totals": ("INSERT", "UPDATE"), "unsettled": ("INSERT", "DELETE")}
+    own_verbs = {
+        "monthly_totals": ("INSERT", "UPDATE"),
+        "unsettled": ("INSERT", "DELETE"),
+        "entry_revisions": ("INSERT",),
+    }
     derived = [
         _refused(table, verb, f"ck_{table}_derived", unless_by_guards=verb in own)
         for table, own in own_verbs.items()
@@ -123,6 +141,31 @@ _ROW_TRIGGERS = (
         "REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION queue_entries()",
     ),
     Trigger(
+        "journal_entries_revise",
+        "journal_entries",
+        "AFTER UPDATE",
+        "REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries"
+        " FOR EACH STATEMENT EXECUTE FUNCTION revise_entries()",
+    ),
+    Trigger(
+        "holds_place",
+        "holds",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_holds FOR EACH STATEMENT EXECUTE FUNCTION place_holds()",
+    ),
+    Trigger(
+        "holds_stamp",
+        "holds",
+        "BEFORE UPDATE",
+        "FOR EACH ROW WHEN (OLD.status = 'open' AND NEW.status <> 'open') EXECUTE FUNCTION stamp_closing()",
+    ),
+    Trigger(
+        "holds_close",
+        "holds",
+        "AFTER UPDATE",
+        "REFERENCING OLD TABLE AS old_holds NEW TABLE AS new_holds FOR EACH STATEMENT EXECUTE FUNCTION close_holds()",
+    ),
+    Trigger(
         "unsettled_settle",
         "unsettled",
         "AFTER INSERT",
@@ -135,6 +178,13 @@ _ROW_TRIGGERS = (
         "AFTER UPDATE",
         f"FOR EACH ROW WHEN (OLD.balance IS DISTINCT FROM NEW.balance AND ({_FROM_OUTSIDE}))"
         " EXECUTE FUNCTION record_adjustment()",
+    ),
+    Trigger(
+        "accounts_guard_held",
+        "accounts",
+        "AFTER UPDATE",
+        f"FOR EACH ROW WHEN (OLD.held IS DISTINCT FROM NEW.held AND ({_FROM_OUTSIDE}))"
+        " EXECUTE FUNCTION refuse_change('ck_accounts_held_derived')",
     ),
     Trigger("accounts_guard_insert", "accounts", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION guard_new_account()"),
     Trigger(
@@ -189,14 +239,21 @@ def function_sql(name: str) -> str:
     """Return the statement that creates the function *name*, with its search path pinned.
 
     `SET search_path FROM CURRENT` freezes the path of whoever creates it: nothing that a caller puts
-    before the books' schema, a temporary table included, is found by a guard.
+    before the books' schema, a temporary table included, is found by a guard. As SECURITY DEFINER it writes
+    what is derived with the owner's rights, which whoever posts need not have, and sees every ledger.
     """
-    return f"{source(name)}\nSET search_path FROM CURRENT"
+    definer = "" if name in PLAIN else " SECURITY DEFINER"
+    return f"{source(name)}{definer}\nSET search_path FROM CURRENT"
+
+
+def revocation_sql(name: str) -> str:
+    """Return the statement that keeps everybody but the owner from calling the function *name*, or using it anew."""
+    return f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC"
 
 
 def statements() -> list[str]:
     """Return the statements that create every function and trigger, one each, in order."""
-    return [*map(function_sql, FUNCTIONS), *(trigger.sql for trigger in TRIGGERS)]
+    return [*map(function_sql, FUNCTIONS), *map(revocation_sql, FUNCTIONS), *(trigger.sql for trigger in TRIGGERS)]
 
 
 def create(connection: Connection) -> None:

@@ -33,6 +33,7 @@ DECLARE
     account_sums numeric[];
     found_count bigint;
     is_refused boolean;
+    is_held boolean;
     moved_count bigint;
     totalled_count bigint;
     mode text := coalesce(current_setting('finance.applying', true), '');
@@ -66,11 +67,14 @@ BEGIN
 
         SELECT array_agg(e.id ORDER BY e.id) AS ids, array_agg(e.date ORDER BY e.id) AS dates,
                bool_and(e.is_open) AS are_open, sum(e.reversals) AS reversals,
-               array_agg(e.id) FILTER (WHERE e.reverses_id IS NOT NULL) AS reversing,
+               array_agg(e.id) FILTER (WHERE e.is_linked) AS linked,
+               array_agg(e.id) FILTER (WHERE e.settles_id IS NOT NULL) AS settling,
+               array_agg(e.settles_id) FILTER (WHERE e.settles_id IS NOT NULL) AS holds,
                (SELECT l.closed_through FROM ledgers AS l WHERE l.id = the_ledger) AS closed_through
           INTO entries
           FROM unnest(entry_ids) AS u(id),
-               LATERAL (SELECT j.id, j.date, j.reverses_id,
+               LATERAL (SELECT j.id, j.date, j.settles_id,
+                               coalesce(j.reverses_id, j.amends_id, j.settles_id) IS NOT NULL AS is_linked,
                                j.recorded_xid = pg_current_xact_id()::text::bigint
                                AND j.recorded_at >= transaction_timestamp() AS is_open,
                                (SELECT count(*) FROM journal_entries AS r
@@ -106,20 +110,28 @@ BEGIN
 
         -- Every writer locks its accounts in this order, so that no two can wait for each other.
         SELECT array_agg(o.id), array_agg(s.sum), sum(s.postings),
-               bool_or(o.currency <> s.currency OR o.closed_on IS NOT NULL OR s.scale > o.exponent)
-          INTO account_ids, account_sums, found_count, is_refused
+               bool_or(o.currency <> s.currency OR o.closed_on IS NOT NULL OR s.scale > o.exponent),
+               bool_or(o.held <> 0)
+          INTO account_ids, account_sums, found_count, is_refused, is_held
           FROM (SELECT m.id, m.currency, sum(m.debit - m.credit) AS sum, sum(m.postings) AS postings,
                        max(m.scale) AS scale
                   FROM unnest(month_accounts, month_currencies, debits, credits, counts, scales)
                        AS m(id, currency, debit, credit, postings, scale)
                  GROUP BY m.id, m.currency ORDER BY m.id) AS s,
-               LATERAL (SELECT a.id, a.currency, a.closed_on,
+               LATERAL (SELECT a.id, a.currency, a.closed_on, a.held,
                                (SELECT c.exponent FROM currencies AS c
                                  WHERE c.ledger_id = the_ledger AND c.code = a.currency) AS exponent
                           FROM accounts AS a WHERE a.ledger_id = the_ledger AND a.id = s.id
                            FOR NO KEY UPDATE OF a) AS o;
         IF is_refused OR found_count IS DISTINCT FROM line_count THEN
             PERFORM refuse_postings(the_ledger, month_accounts, month_currencies, scales);
+        END IF;
+        -- The limits count what is held: a hold whose time is over must not stand in the way.
+        IF is_held THEN
+            PERFORM expire_holds(the_ledger, account_ids, clock_timestamp());
+        END IF;
+        IF entries.holds IS NOT NULL THEN
+            PERFORM settle_holds(the_ledger, entries.holds, entries.settling, account_ids);
         END IF;
 
         PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
@@ -146,8 +158,8 @@ BEGIN
                 USING ERRCODE = 'restrict_violation', TABLE = 'accounts', CONSTRAINT = 'ck_accounts_balance_written';
         END IF;
 
-        -- A reversal is looked at whenever a line joins it: it must be the opposite of its entry.
-        open_entries := open_entries || entries.reversing;
+        -- An entry that reverses or amends another, or settles a hold, is looked at whenever a line joins it.
+        open_entries := open_entries || entries.linked;
         IF open_entries IS NOT NULL THEN
             INSERT INTO unsettled (ledger_id, entry_id, adjustment)
             SELECT the_ledger, e.id, is_adjustment FROM unnest(open_entries) AS e(id) ON CONFLICT DO NOTHING;

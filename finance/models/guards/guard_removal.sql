@@ -1,4 +1,4 @@
--- Refuses to delete what the books need: an account with postings, children or statements, a currency
+-- Refuses to delete what the books need: an account with postings, holds, children or statements, a currency
 -- with accounts, a ledger with either. The row is locked by now, so that no poster is under way.
 CREATE FUNCTION guard_removal() RETURNS trigger LANGUAGE plpgsql AS $function$
 DECLARE
@@ -6,6 +6,7 @@ DECLARE
 BEGIN
     IF TG_ARGV[0] = 'accounts' THEN
         is_needed := EXISTS (SELECT FROM postings WHERE ledger_id = OLD.ledger_id AND account_id = OLD.id)
+                     OR EXISTS (SELECT FROM holds WHERE ledger_id = OLD.ledger_id AND account_id = OLD.id)
                      OR EXISTS (SELECT FROM accounts WHERE ledger_id = OLD.ledger_id AND parent_id = OLD.id)
                      OR EXISTS (SELECT FROM statements WHERE ledger_id = OLD.ledger_id AND account_id = OLD.id);
     ELSIF TG_ARGV[0] = 'currencies' THEN

@@ -6,6 +6,8 @@
 CREATE FUNCTION record_adjustment() RETURNS trigger LANGUAGE plpgsql AS $function$
 DECLARE
     the_entry uuid;
+    -- Whoever made the change: CURRENT_USER is the owner of this function here.
+    the_user text := coalesce(nullif(current_setting('role', true), 'none'), session_user);
     mode text := coalesce(current_setting('finance.applying', true), '');
 BEGIN
     -- Anybody may create a table and give it this trigger; Citus adds a number to the name.
@@ -22,8 +24,8 @@ BEGIN
     SELECT entry_id INTO the_entry FROM unsettled WHERE ledger_id = NEW.ledger_id AND adjustment;
     IF the_entry IS NULL THEN
         WITH entry AS (
-            INSERT INTO journal_entries (ledger_id, id, date, description, kind)
-            VALUES (NEW.ledger_id, new_entry_id(), current_date, 'Balance adjustment', 'adjustment')
+            INSERT INTO journal_entries (ledger_id, id, date, description, kind, recorded_by)
+            VALUES (NEW.ledger_id, new_entry_id(), current_date, 'Balance adjustment', 'adjustment', the_user)
             RETURNING id, date
         )
         INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)

@@ -1,5 +1,6 @@
--- Looks at COMMIT at an entry that some statement left unbalanced, and refuses it if it still is; and at
--- a reversal, which must take back exactly what its entry did.
+-- Looks at COMMIT at an entry that some statement left unbalanced, and refuses it if it still is; at a
+-- reversal, which must take back exactly what its entry did; at an amendment, whose entry must be
+-- reversed; and at an entry that settles a hold, which must take some of what was held, and not more.
 --
 -- The queue is only a reason to look: the postings are read again, so that nothing is gained by writing
 -- to it, and the pending trigger fires even when its row was deleted.
@@ -8,7 +9,8 @@ CREATE FUNCTION settle_entry() RETURNS trigger LANGUAGE plpgsql
 AS $function$
 DECLARE
     sums record;
-    reversed uuid;
+    entry record;
+    hold record;
     mode text := coalesce(current_setting('finance.applying', true), '');
 BEGIN
     -- Before anything is written here: at COMMIT the setting is whatever somebody left there.
@@ -29,13 +31,38 @@ BEGIN
                   DETAIL = json_build_object('entry', NEW.entry_id, 'currency', sums.currency,
                                              'difference', sums.difference::text);
     END IF;
-    SELECT reverses_id INTO reversed FROM journal_entries WHERE ledger_id = NEW.ledger_id AND id = NEW.entry_id;
-    IF reversed IS NOT NULL AND EXISTS (
-            SELECT FROM postings WHERE ledger_id = NEW.ledger_id AND entry_id IN (NEW.entry_id, reversed)
+    SELECT reverses_id, amends_id, settles_id INTO entry
+      FROM journal_entries WHERE ledger_id = NEW.ledger_id AND id = NEW.entry_id;
+    IF entry.reverses_id IS NOT NULL AND EXISTS (
+            SELECT FROM postings WHERE ledger_id = NEW.ledger_id AND entry_id IN (NEW.entry_id, entry.reverses_id)
              GROUP BY account_id HAVING sum(amount) <> 0) THEN
         RAISE EXCEPTION 'journal entry % is not the opposite of the one that it reverses', NEW.entry_id
             USING ERRCODE = 'check_violation', TABLE = 'journal_entries',
                   CONSTRAINT = 'ck_journal_entries_reversal_opposite';
+    END IF;
+    IF entry.amends_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM journal_entries WHERE ledger_id = NEW.ledger_id AND reverses_id = entry.amends_id) THEN
+        RAISE EXCEPTION 'journal entry % amends one that is not reversed', NEW.entry_id
+            USING ERRCODE = 'check_violation', TABLE = 'journal_entries',
+                  CONSTRAINT = 'ck_journal_entries_amendment_reversed';
+    END IF;
+    IF entry.settles_id IS NOT NULL THEN
+        SELECT h.amount, -coalesce((SELECT sum(p.amount) FROM postings AS p
+                                     WHERE p.ledger_id = h.ledger_id AND p.entry_id = NEW.entry_id
+                                       AND p.account_id = h.account_id), 0) AS taken
+          INTO hold FROM holds AS h WHERE h.ledger_id = NEW.ledger_id AND h.id = entry.settles_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'journal entry % settles a hold that is not there', NEW.entry_id
+                USING ERRCODE = 'foreign_key_violation', TABLE = 'journal_entries',
+                      CONSTRAINT = 'fk_journal_entries_ledger_id_settles_id_holds',
+                      DETAIL = json_build_object('hold', entry.settles_id);
+        ELSIF hold.taken <= 0 OR hold.taken > hold.amount THEN
+            RAISE EXCEPTION 'journal entry % does not take what was held, or more', NEW.entry_id
+                USING ERRCODE = 'check_violation', TABLE = 'holds', CONSTRAINT = 'ck_holds_settled_amount',
+                      DETAIL = json_build_object('hold', entry.settles_id, 'amount', hold.amount::text,
+                                                 'taken', hold.taken::text);
+        END IF;
+        UPDATE holds SET settled_amount = hold.taken WHERE ledger_id = NEW.ledger_id AND id = entry.settles_id;
     END IF;
     DELETE FROM unsettled WHERE ledger_id = NEW.ledger_id AND entry_id = NEW.entry_id;
     PERFORM set_config('finance.applying', mode, true);

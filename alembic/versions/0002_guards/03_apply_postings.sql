@@ -1,0 +1,172 @@
+-- Applies new postings to what is derived from them, and refuses those that do not belong.
+--
+-- Fires once per INSERT statement (each row of an executemany, each batch of a COPY). It proves what
+-- foreign keys would prove, in one query for all rows: the entry is there, is of this database
+-- transaction and has the same date; the account is there, in this ledger, open and in the same
+-- currency. Then it adds to balances and monthly totals, and queues the entries that this statement
+-- leaves unbalanced for settle_entry(). The transition table never meets a table in one query, so
+-- that Citus can run it.
+--
+-- Its plans are made once for any number of rows: planning for each call takes as long as all the rest.
+-- They must not depend on how many rows the tables had on that day, or on how small most ledgers are:
+-- no sequential scans, and each row is looked up by its whole key in a LATERAL subquery of its own.
+CREATE OR REPLACE FUNCTION apply_postings() RETURNS trigger LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $function$
+DECLARE
+    the_ledger bigint;
+    line_count bigint;
+    entry_ids uuid[];
+    entry_dates date[];
+    open_entries uuid[];
+    lines_agree boolean;
+    first_date date;
+    entries record;
+    month_accounts bigint[];
+    month_currencies text[];
+    months date[];
+    debits numeric[];
+    credits numeric[];
+    counts bigint[];
+    scales integer[];
+    account_ids bigint[];
+    account_sums numeric[];
+    found_count bigint;
+    is_refused boolean;
+    is_held boolean;
+    moved_count bigint;
+    totalled_count bigint;
+    mode text := coalesce(current_setting('finance.applying', true), '');
+    -- record_adjustment(), one trigger further out, finds the balance set already.
+    is_adjustment boolean := pg_trigger_depth() > 1 AND mode = 'adjustment ' || (pg_trigger_depth() - 1)::text;
+BEGIN
+    -- Anybody may create a table and give it this trigger; Citus adds a number to the name.
+    IF TG_TABLE_SCHEMA <> current_schema() OR NOT starts_with(TG_TABLE_NAME, 'postings') THEN
+        RAISE EXCEPTION 'apply_postings() serves postings only'
+            USING ERRCODE = 'restrict_violation', TABLE = 'postings', CONSTRAINT = 'ck_postings_own_guard';
+    END IF;
+    FOR the_ledger, line_count, entry_ids, entry_dates, open_entries, lines_agree, first_date IN
+        SELECT e.ledger_id, sum(e.lines), array_agg(e.entry_id ORDER BY e.entry_id),
+               array_agg(e.first ORDER BY e.entry_id), array_agg(e.entry_id) FILTER (WHERE e.open),
+               bool_and(e.first = e.last), min(e.first)
+          FROM (SELECT c.ledger_id, c.entry_id, min(c.first) AS first, max(c.last) AS last,
+                       bool_or(c.sum <> 0) AS open, sum(c.lines) AS lines
+                  FROM (SELECT ledger_id, entry_id, currency, min(date) AS first, max(date) AS last,
+                               sum(amount) AS sum, count(*) AS lines
+                          FROM new_postings GROUP BY ledger_id, entry_id, currency) AS c
+                 GROUP BY c.ledger_id, c.entry_id) AS e
+         GROUP BY e.ledger_id ORDER BY e.ledger_id
+    LOOP
+        -- Posters share the advisory lock and a closing takes it alone, so that none in flight lands
+        -- behind the closing. A transaction with an old snapshot would read an old closing: the row lock
+        -- tells it. The row comes first, as for a closing: in the other order they wait for each other.
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+            PERFORM FROM ledgers WHERE id = the_ledger FOR SHARE;
+        END IF;
+        PERFORM pg_advisory_xact_lock_shared(1179209295, hashint8(the_ledger));
+
+        SELECT array_agg(e.id ORDER BY e.id) AS ids, array_agg(e.date ORDER BY e.id) AS dates,
+               bool_and(e.is_open) AS are_open, sum(e.reversals) AS reversals,
+               array_agg(e.id) FILTER (WHERE e.is_linked) AS linked,
+               array_agg(e.id) FILTER (WHERE e.settles_id IS NOT NULL) AS settling,
+               array_agg(e.settles_id) FILTER (WHERE e.settles_id IS NOT NULL) AS holds,
+               (SELECT l.closed_through FROM ledgers AS l WHERE l.id = the_ledger) AS closed_through
+          INTO entries
+          FROM unnest(entry_ids) AS u(id),
+               LATERAL (SELECT j.id, j.date, j.settles_id,
+                               coalesce(j.reverses_id, j.amends_id, j.settles_id) IS NOT NULL AS is_linked,
+                               j.recorded_xid = pg_current_xact_id()::text::bigint
+                               AND j.recorded_at >= transaction_timestamp() AS is_open,
+                               (SELECT count(*) FROM journal_entries AS r
+                                 WHERE r.ledger_id = the_ledger AND r.reverses_id = j.id) AS reversals
+                          FROM journal_entries AS j WHERE j.ledger_id = the_ledger AND j.id = u.id OFFSET 0) AS e;
+        IF entries.ids IS DISTINCT FROM entry_ids THEN
+            RAISE EXCEPTION 'a posting names a journal entry that is not there'
+                USING ERRCODE = 'foreign_key_violation', TABLE = 'postings',
+                      CONSTRAINT = 'fk_postings_entry_id_journal_entries';
+        ELSIF NOT entries.are_open OR entries.reversals > 0 THEN
+            RAISE EXCEPTION 'a posting would join a journal entry that is committed, or reversed'
+                USING ERRCODE = 'restrict_violation', TABLE = 'postings',
+                      CONSTRAINT = 'ck_postings_entry_not_sealed';
+        ELSIF NOT lines_agree OR entries.dates <> entry_dates THEN
+            RAISE EXCEPTION 'a posting has another date than its journal entry'
+                USING ERRCODE = 'check_violation', TABLE = 'postings',
+                      CONSTRAINT = 'ck_postings_date_of_entry';
+        ELSIF first_date <= entries.closed_through THEN
+            RAISE EXCEPTION 'a posting lies in a closed period'
+                USING ERRCODE = 'check_violation', TABLE = 'postings',
+                      CONSTRAINT = 'ck_postings_period_open',
+                      DETAIL = json_build_object('on', first_date, 'closed_through', entries.closed_through);
+        END IF;
+
+        -- By way of timestamp: a date alone is taken to the session's time zone, which may have skipped it.
+        SELECT array_agg(p.account_id), array_agg(p.currency), array_agg(p.month),
+               array_agg(p.debit), array_agg(p.credit), array_agg(p.postings), array_agg(p.scale)
+          INTO month_accounts, month_currencies, months, debits, credits, counts, scales
+          FROM (SELECT account_id, currency, date_trunc('month', date::timestamp)::date AS month,
+                       sum(greatest(amount, 0)) AS debit, sum(greatest(-amount, 0)) AS credit,
+                       count(*) AS postings, max(min_scale(amount)) AS scale
+                  FROM new_postings WHERE ledger_id = the_ledger GROUP BY 1, 2, 3 ORDER BY 1, 3) AS p;
+
+        -- Every writer locks its accounts in this order, so that no two can wait for each other.
+        SELECT array_agg(o.id), array_agg(s.sum), sum(s.postings),
+               bool_or(o.currency <> s.currency OR o.closed_on IS NOT NULL OR s.scale > o.exponent),
+               bool_or(o.held <> 0)
+          INTO account_ids, account_sums, found_count, is_refused, is_held
+          FROM (SELECT m.id, m.currency, sum(m.debit - m.credit) AS sum, sum(m.postings) AS postings,
+                       max(m.scale) AS scale
+                  FROM unnest(month_accounts, month_currencies, debits, credits, counts, scales)
+                       AS m(id, currency, debit, credit, postings, scale)
+                 GROUP BY m.id, m.currency ORDER BY m.id) AS s,
+               LATERAL (SELECT a.id, a.currency, a.closed_on, a.held,
+                               (SELECT c.exponent FROM currencies AS c
+                                 WHERE c.ledger_id = the_ledger AND c.code = a.currency) AS exponent
+                          FROM accounts AS a WHERE a.ledger_id = the_ledger AND a.id = s.id
+                           FOR NO KEY UPDATE OF a) AS o;
+        IF is_refused OR found_count IS DISTINCT FROM line_count THEN
+            PERFORM refuse_postings(the_ledger, month_accounts, month_currencies, scales);
+        END IF;
+        -- The limits count what is held: a hold whose time is over must not stand in the way.
+        IF is_held THEN
+            PERFORM expire_holds(the_ledger, account_ids, clock_timestamp());
+        END IF;
+        IF entries.holds IS NOT NULL THEN
+            PERFORM settle_holds(the_ledger, entries.holds, entries.settling, account_ids);
+        END IF;
+
+        PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
+        -- A balance that somebody set directly is there already; only its posting is new. A sum of zero is
+        -- written all the same: whoever deletes the account by an older snapshot must find the row changed.
+        IF is_adjustment THEN
+            moved_count := cardinality(account_ids);
+        ELSE
+            UPDATE accounts AS a SET balance = a.balance + d.amount
+              FROM unnest(account_ids, account_sums) AS d(id, amount)
+             WHERE a.ledger_id = the_ledger AND a.id = d.id;
+            GET DIAGNOSTICS moved_count = ROW_COUNT;
+        END IF;
+        INSERT INTO monthly_totals AS t (ledger_id, account_id, month, debit, credit, postings)
+        SELECT the_ledger, m.account_id, m.month, m.debit, m.credit, m.postings
+          FROM unnest(month_accounts, months, debits, credits, counts)
+               AS m(account_id, month, debit, credit, postings)
+        ON CONFLICT (ledger_id, account_id, month) DO UPDATE
+           SET debit = t.debit + excluded.debit, credit = t.credit + excluded.credit,
+               postings = t.postings + excluded.postings;
+        GET DIAGNOSTICS totalled_count = ROW_COUNT;
+        IF moved_count <> cardinality(account_ids) OR totalled_count <> cardinality(months) THEN
+            RAISE EXCEPTION 'a rule or a trigger keeps the balances from being written'
+                USING ERRCODE = 'restrict_violation', TABLE = 'accounts', CONSTRAINT = 'ck_accounts_balance_written';
+        END IF;
+
+        -- An entry that reverses or amends another, or settles a hold, is looked at whenever a line joins it.
+        open_entries := open_entries || entries.linked;
+        IF open_entries IS NOT NULL THEN
+            INSERT INTO unsettled (ledger_id, entry_id, adjustment)
+            SELECT the_ledger, e.id, is_adjustment FROM unnest(open_entries) AS e(id) ON CONFLICT DO NOTHING;
+        END IF;
+        PERFORM set_config('finance.applying', mode, true);
+    END LOOP;
+    RETURN NULL;
+END
+$function$
+SET search_path FROM CURRENT

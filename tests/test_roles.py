@@ -1,0 +1,289 @@
+"""The roles: what the application, a tenant and a reader may do, on every server, by raw SQL too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from finance import DatabaseManager, NewEntry, NewPosting
+from finance.errors import DatabaseError, FinanceError, InvalidError, LedgerNotFoundError, LedgerRequiredError
+from finance.roles import RoleNames
+from tests.conftest import WORKER, Server
+from tests.factories import TODAY
+
+PREFIX = f"finance_test{WORKER}"
+NAMES = RoleNames.of(PREFIX)
+LOGINS = {role: f"{PREFIX}_{role}_login" for role in ("owner", "app", "tenant", "reader")}
+
+DENIED = "42501"
+
+#: What would take the guards away, or get past them.
+BEHIND_THE_RULES = (
+    "ALTER TABLE postings DISABLE TRIGGER ALL",
+    "DROP TRIGGER postings_apply ON postings",
+    "DROP FUNCTION apply_postings() CASCADE",
+    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "ALTER FUNCTION apply_postings() SECURITY INVOKER",
+    "CREATE TABLE here (n int)",
+    "CREATE TRIGGER mine AFTER INSERT ON postings EXECUTE FUNCTION refuse_change('x')",
+    "SET session_replication_role = replica",
+    f"SET ROLE {NAMES.owner}",
+    "TRUNCATE postings",
+    "DELETE FROM journal_entries",
+    "UPDATE postings SET amount = 5",
+    "INSERT INTO monthly_totals VALUES (1, 1, '2026-01-01', 1, 1, 1)",
+    "DELETE FROM unsettled",
+    "SELECT balance_adjustment(1, gen_random_uuid())",
+    "SELECT refuse_postings(1, '{}', '{}', '{}')",
+    "ALTER TABLE accounts DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY finance_own_ledger ON accounts",
+    "ALTER TABLE accounts ALTER COLUMN id RESTART WITH 1",
+    "SELECT setval(pg_get_serial_sequence('accounts', 'id'), 1)",
+    "UPDATE finance_version SET version_num = '0001'",
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """A database with two ledgers, and who may reach it."""
+
+    dsn: str
+    one: int
+    two: int
+    accounts: dict[int, tuple[int, int]]
+
+    def as_(self, role: str, **options: object) -> DatabaseManager:
+        """Reach it as a login of *role*."""
+        login = LOGINS[role]
+        return DatabaseManager(self.dsn, user=login, password=login, min_size=0, **options)
+
+    def tenant(self, **options: object) -> DatabaseManager:
+        """Reach it under row-level security."""
+        return self.as_("tenant", row_security=True, **options)
+
+    def entry(self, ledger: int, amount: int = 1) -> NewEntry:
+        """Make an entry for a ledger."""
+        debit, credit = self.accounts[ledger]
+        return NewEntry(TODAY, "move", [NewPosting(debit, amount), NewPosting(credit, -amount)])
+
+
+@pytest_asyncio.fixture(scope="session")
+async def logins(each_server: Server) -> None:
+    """A login for each role."""
+    async with each_server.administered() as admin:
+        for role, login in LOGINS.items():
+            group = getattr(NAMES, role)
+            for name in (group, login):
+                await admin.execute(
+                    f"DO $$ BEGIN CREATE ROLE {name} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+                )
+            await admin.execute(f"ALTER ROLE {login} LOGIN PASSWORD '{login}'; GRANT {group} TO {login}")
+
+
+@pytest_asyncio.fixture
+async def world(each_dsn: str, logins: None) -> World:  # noqa: ARG001 - the roles must be there
+    """Two ledgers with two accounts each, in a database whose roles have their rights."""
+    async with DatabaseManager(each_dsn) as db:
+        await db.roles.create(PREFIX)
+        accounts = {}
+        for name in ("One", "Two"):
+            async with db.unit_of_work(name, base_currency="EUR") as uow:
+                opened = [await uow.accounts.open(f"Assets:{name}{number}", currency="EUR") for number in range(2)]
+                accounts[uow.ledger_id] = (opened[0].id, opened[1].id)
+    one, two = accounts
+    return World(each_dsn, one, two, accounts)
+
+
+@pytest_asyncio.fixture
+async def tenant(world: World) -> AsyncIterator[DatabaseManager]:
+    """A manager under row-level security."""
+    async with world.tenant() as db:
+        yield db
+
+
+# --- the application ---------------------------------------------------------------------------------
+
+
+async def test_the_application_does_its_work(world: World) -> None:
+    """It makes ledgers, opens accounts, posts in both ways, adjusts, closes and verifies."""
+    async with world.as_("app") as db:
+        made = await db.ledgers.create("Three", base_currency="EUR")
+        async with db.unit_of_work(made) as uow:
+            food = await uow.accounts.open("Expenses:Food", currency="EUR")
+            cash = await uow.accounts.open("Assets:Cash", currency="EUR")
+            posted = await uow.journal.post(NewEntry(TODAY, "food", [NewPosting(food, 5), NewPosting(cash, -5)]))
+            await uow.journal.reverse(posted.id)
+        await db.execute("UPDATE accounts SET balance = balance + $1 WHERE id = $2", 100.00, cash.id)
+        await db.journal.post(world.entry(world.one), ledger=world.one)
+
+        by = await db.fetch("SELECT DISTINCT recorded_by FROM journal_entries")
+        assert [row["recorded_by"] for row in by] == [LOGINS["app"]]
+        assert (await db.verify(made)).is_clean
+        assert (await db.verify(world.one)).is_clean
+
+
+@pytest.mark.parametrize("role", ["app", "tenant", "reader"])
+async def test_nobody_but_the_owner_gets_behind_the_rules(world: World, role: str) -> None:
+    """PostgreSQL itself says that it is not theirs to do."""
+    async with world.as_(role) as db:
+        for sql in BEHIND_THE_RULES:
+            with pytest.raises(DatabaseError) as caught:
+                await db.execute(sql)
+            assert caught.value.sqlstate == DENIED, sql
+
+
+async def test_the_reader_reads_and_does_nothing_else(world: World) -> None:
+    """It sees every ledger; PostgreSQL refuses what it would write."""
+    async with world.as_("app") as db:
+        await db.journal.post(world.entry(world.one), ledger=world.one)
+    async with world.as_("reader") as db:
+        assert await db.fetchval("SELECT count(*) FROM ledgers") == 2
+        assert (await db.verify(world.one)).is_clean
+        for sql in ("INSERT INTO ledgers (name, base_currency) VALUES ('x', 'EUR')", "UPDATE accounts SET name = 'x'"):
+            with pytest.raises(DatabaseError) as caught:
+                await db.execute(sql)
+            assert caught.value.sqlstate == DENIED
+        with pytest.raises(DatabaseError):
+            await db.journal.post(world.entry(world.one), ledger=world.one)
+
+
+async def test_the_owner_migrates(world: World) -> None:
+    """A member of the owner's role goes down and up again, and what is made anew is the role's own."""
+    async with world.as_("owner") as db:
+        await db.migrations.downgrade("-1")
+        await db.migrations.upgrade()
+        owners = await db.fetch(
+            "SELECT DISTINCT pg_get_userbyid(relowner) AS name FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = current_schema()::regnamespace"
+        )
+        assert [row["name"] for row in owners] == [NAMES.owner]
+
+
+# --- a tenant ----------------------------------------------------------------------------------------
+
+
+async def test_a_tenant_sees_its_ledger_and_no_other(world: World, tenant: DatabaseManager) -> None:
+    """In a unit of work, in a raw transaction and in the fast lane."""
+    await tenant.journal.post(world.entry(world.one), ledger=world.one)
+    async with tenant.unit_of_work(world.two) as uow:
+        await uow.journal.post(world.entry(world.two, 2))
+        assert [account.ledger_id async for account in uow.accounts.stream()] == [world.two, world.two]
+        assert len((await uow.ledgers.page()).items) == 1
+    async with tenant.transaction(ledger=world.one) as conn:
+        assert {row["ledger_id"] for row in await conn.fetch("SELECT * FROM accounts")} == {world.one}
+        assert await conn.fetchval("SELECT count(*) FROM postings") == 2
+        assert await conn.execute("UPDATE accounts SET name = 'mine' WHERE ledger_id = $1", world.two) == "UPDATE 0"
+        assert await conn.execute("DELETE FROM accounts WHERE ledger_id = $1", world.two) == "DELETE 0"
+
+
+async def test_a_tenant_cannot_write_to_another_ledger(world: World, tenant: DatabaseManager) -> None:
+    """Neither an account nor an entry."""
+    debit, credit = world.accounts[world.two]
+    async with tenant.transaction(ledger=world.one) as conn:
+        for sql in (
+            f"INSERT INTO currencies VALUES ({world.two}, 'USD', 2, 'Dollar')",
+            f"INSERT INTO journal_entries (ledger_id, id, date) VALUES ({world.two}, gen_random_uuid(), '2026-01-01')",
+            f"UPDATE accounts SET ledger_id = {world.two}",
+            "INSERT INTO ledgers (name, base_currency) VALUES ('mine', 'EUR')",
+        ):
+            with pytest.raises(FinanceError):
+                async with conn.transaction():
+                    await conn.execute(sql)
+    entry = NewEntry(TODAY, "foreign", [NewPosting(debit, 1), NewPosting(credit, -1)])
+    with pytest.raises(FinanceError):
+        await tenant.journal.post(entry, ledger=world.one)
+
+
+async def test_without_a_ledger_it_sees_nothing_and_is_told_so(world: World, tenant: DatabaseManager) -> None:
+    """Our verbs say so; what goes past them finds nothing."""
+    for call in (
+        lambda: tenant.fetch("SELECT * FROM accounts"),
+        lambda: tenant.execute("UPDATE accounts SET name = 'x'"),
+        lambda: tenant.journal.post(world.entry(world.one), ledger="One"),
+    ):
+        with pytest.raises(LedgerRequiredError):
+            await call()
+    for opened in (
+        tenant.transaction,
+        tenant.unit_of_work,
+        lambda: tenant.unit_of_work("One"),
+        lambda: tenant.stream("SELECT 1"),
+    ):
+        with pytest.raises(LedgerRequiredError):
+            opened()
+    with pytest.raises(LedgerNotFoundError):
+        await tenant.journal.post(world.entry(world.one), ledger=10**9)
+    async with world.as_("tenant") as unaware:
+        assert await unaware.fetch("SELECT * FROM accounts") == []
+        async with unaware.transaction() as conn:
+            assert await conn.fetchval("SELECT count(*) FROM ledgers") == 0
+    assert await tenant.migrations.current() == tenant.migrations.head
+    assert (await tenant.health()).is_ready
+
+
+async def test_the_setting_ends_with_its_transaction(world: World) -> None:
+    """The next user of the connection sees its own ledger, or nothing, whatever became of the one before."""
+    async with world.tenant(max_size=1) as db:
+        for ending in ("commit", "error", "cancel"):
+            task = asyncio.create_task(_use(db, world.one, ending))
+            await asyncio.sleep(0.05)
+            if ending == "cancel":
+                task.cancel()
+            await asyncio.wait((task,))
+            async with db.transaction(ledger=world.two) as conn:
+                assert await conn.fetchval("SELECT array_agg(DISTINCT ledger_id) FROM accounts") == [world.two]
+            pooled = db._pool
+            assert pooled is not None
+            async with pooled.acquire() as driver:
+                assert await driver.fetchval("SELECT count(*) FROM accounts") == 0
+
+
+async def _use(db: DatabaseManager, ledger: int, ending: str) -> None:
+    async with db.transaction(ledger=ledger) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM accounts") == 2
+        if ending == "error":
+            raise ValueError
+        if ending == "cancel":
+            await asyncio.sleep(5)
+
+
+async def test_concurrent_tenants_do_not_meet(world: World, tenant: DatabaseManager) -> None:
+    """Their entries do not share a group, and each sees its own."""
+    await asyncio.gather(
+        *(tenant.journal.post(world.entry(ledger), ledger=ledger) for ledger in (world.one, world.two) * 30)
+    )
+    for ledger in (world.one, world.two):
+        async with tenant.transaction(ledger=ledger) as conn:
+            assert await conn.fetchval("SELECT count(*) FROM journal_entries") == 30
+
+
+# --- making them -------------------------------------------------------------------------------------
+
+
+async def test_making_them_again_changes_nothing(world: World) -> None:
+    """The command may be run after each migration."""
+    async with DatabaseManager(world.dsn) as db:
+        query = "SELECT relname, relowner, relacl::text, relrowsecurity FROM pg_class WHERE relkind = 'r' ORDER BY 1"
+        before = await db.fetch(query)
+        assert await db.roles.create(PREFIX) == NAMES
+        assert await db.fetch(query) == before
+
+
+async def test_an_ordinary_login_cannot_make_them(world: World) -> None:
+    """Nothing is changed halfway."""
+    async with world.as_("app") as db:
+        with pytest.raises(DatabaseError) as caught:
+            await db.roles.create(f"{PREFIX}_other")
+        assert caught.value.sqlstate == DENIED
+        assert not await db.fetchval("SELECT count(*) FROM pg_roles WHERE rolname LIKE $1", f"{PREFIX}_other%")
+
+
+@pytest.mark.parametrize("prefix", ["", "pg_books", "x" * 60, None, "a\x00b"])
+async def test_a_prefix_is_the_start_of_a_name(prefix: object, db: DatabaseManager) -> None:
+    """What cannot be one is refused before anything is sent."""
+    with pytest.raises(InvalidError):
+        await db.roles.create(prefix)  # type: ignore[arg-type]
