@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import date, timedelta
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -22,8 +25,9 @@ from hypothesis.stateful import (
 )
 
 from finance import DatabaseManager, FinanceError, NewEntry, NewPosting, UnitOfWork
-from finance.errors import BalanceLimitError
-from tests.model import Model, ModelAccount, ModelEntry, Refusal, fits
+from finance.errors import AccountHeldError, BalanceLimitError, HoldClosedError
+from finance.models import NewHold
+from tests.model import Model, ModelAccount, ModelEntry, ModelHold, Refusal, fits
 
 FIRST = date(2026, 1, 30)
 #: Days around the ends of months, where totals of months meet postings of days.
@@ -32,6 +36,8 @@ AMOUNTS = st.sampled_from(
     [Decimal(text) for text in ("1", "2", "5", "-3", "-1", "10", "0.5", "0.01", "-0.25", "0.001")]
 )
 CHOICES = st.integers(0, 10**6)
+#: Seconds that a hold with an end lasts.
+_MOMENT = 0.15
 
 
 class BooksMachine(RuleBasedStateMachine):
@@ -99,8 +105,12 @@ class BooksMachine(RuleBasedStateMachine):
     def close(self, choice: int, *, is_closed: bool) -> None:
         """Close an account, or open it again."""
         account = self._account(choice)
-        self.work(lambda uow: uow.accounts.update(account, closed_on=self.today if is_closed else None))
-        self.model.accounts[account].is_closed = is_closed
+        answer = self.work(lambda uow: uow.accounts.update(account, closed_on=self.today if is_closed else None))
+        if is_closed and self.model.held()[account]:
+            assert answer is AccountHeldError, answer
+        else:
+            assert not isinstance(answer, type), answer
+            self.model.accounts[account].is_closed = is_closed
 
     @rule(
         choice=CHOICES,
@@ -113,7 +123,7 @@ class BooksMachine(RuleBasedStateMachine):
         account = self.model.accounts[id_]
         changed = ModelAccount(account.currency, minimum, maximum, account.is_closed, account.is_for_adjustments)
         answer = self.work(lambda uow: uow.accounts.update(id_, minimum_balance=minimum, maximum_balance=maximum))
-        if changed.allows(self.model.balances()[id_]):
+        if changed.allows(self.model.balances()[id_], self.model.held()[id_]):
             assert not isinstance(answer, type), answer
             self.model.accounts[id_] = changed
         else:
@@ -159,7 +169,8 @@ class BooksMachine(RuleBasedStateMachine):
             assert all(expected in ("stored", {BalanceLimitError}) for expected in answers), answers
             self.model.entries = {**before, **{entry.id: ModelEntry.of(entry) for entry in entries}}
             balances = self.model.balances()
-            assert all(account.allows(balances[id_]) for id_, account in self._touched(entries))
+            held = self.model.held()
+            assert all(account.allows(balances[id_], held[id_]) for id_, account in self._touched(entries))
         else:
             assert any(fits(expected, answer) for expected in answers), (answers, answer)
             self.model.entries = before
@@ -184,6 +195,70 @@ class BooksMachine(RuleBasedStateMachine):
         reversal_id = uuid4()
         answer = self.work(lambda uow: uow.journal.reverse(entry_id, on=on, id=reversal_id))
         self._agree(self.model.answer(reversal_id, entry.opposite(on or entry.on, entry_id)), answer)
+
+    @precondition(lambda self: self.model.entries)
+    @rule(choice=CHOICES, data=st.data())
+    def amend(self, choice: int, data: st.DataObject) -> None:
+        """Replace a stored entry in one step: both are stored, or neither."""
+        entry_id = list(self.model.entries)[choice % len(self.model.entries)]
+        replacement, reversal_id = self._entry(data), uuid4()
+        answer = self.work(lambda uow: uow.journal.amend(entry_id, replacement, reversal_id=reversal_id))
+        ids = (reversal_id, replacement.id)
+        self._agree(self.model.amend(entry_id, ids, replace(ModelEntry.of(replacement), content=None)), answer)
+
+    # --- holds ---------------------------------------------------------------------------------------
+
+    @rule(choice=CHOICES, amount=st.sampled_from(["1", "2", "5", "0.5", "0.001"]).map(Decimal), expires=st.booleans())
+    def hold(self, choice: int, amount: Decimal, *, expires: bool) -> None:
+        """Reserve value on an account, for a moment or for good."""
+        model = ModelHold(self._account(choice), amount)
+        at = datetime.now(UTC) + timedelta(seconds=_MOMENT) if expires else None
+        hold = NewHold(model.account, amount, expires_at=at)
+        expected = self.model.refusals_to_hold(model)
+        answer = self.work(lambda uow: uow.holds.place(hold))
+        assert answer in expected if expected else not isinstance(answer, type), (expected, answer)
+        if not expected:
+            self.model.holds[hold.id] = model
+            if expires:
+                self.run(asyncio.sleep(_MOMENT))
+                self.work(lambda uow: uow.holds.expire())
+                model.status = "expired"
+
+    @precondition(lambda self: self.model.holds)
+    @rule(choice=CHOICES, part=st.sampled_from(["1", "0.5", "0.2", "1.5", "0", "-1"]).map(Decimal), data=st.data())
+    def settle(self, choice: int, part: Decimal, data: st.DataObject) -> None:
+        """Take what is held, or a part of it, or too much, by an entry; two try it at once perhaps."""
+        hold_id = list(self.model.holds)[choice % len(self.model.holds)]
+        hold = self.model.holds[hold_id]
+        amount = hold.amount * part or Decimal("0.01")
+        entries = [
+            NewEntry(
+                data.draw(DAYS), "settled", [NewPosting(hold.account, -amount), NewPosting(other, amount)], id=uuid4()
+            )
+            for other in data.draw(st.lists(st.sampled_from(list(self.model.accounts)), min_size=1, max_size=2))
+        ]
+        calls = [self._answer(lambda uow, each=entry: uow.holds.settle(hold_id, each)) for entry in entries]  # type: ignore[misc]
+        answers = [_word(answer) for answer in self.run(_all(calls))]
+        for order in itertools.permutations(range(len(entries))):
+            model = deepcopy(self.model)
+            if all(
+                fits(model.settle(hold_id, entries[each].id, ModelEntry.of(entries[each])), answers[each])
+                for each in order
+            ):
+                self.model = model
+                return
+        raise AssertionError(answers)
+
+    @precondition(lambda self: self.model.holds)
+    @rule(choice=CHOICES)
+    def release(self, choice: int) -> None:
+        """Give a hold up."""
+        hold_id = list(self.model.holds)[choice % len(self.model.holds)]
+        hold = self.model.holds[hold_id]
+        answer = self.work(lambda uow: uow.holds.release(hold_id))
+        assert (answer is HoldClosedError) == (hold.status == "settled"), answer
+        if hold.status == "open":
+            hold.status = "released"
 
     @rule(data=st.data())
     def abandon(self, data: st.DataObject) -> None:
@@ -268,6 +343,8 @@ class BooksMachine(RuleBasedStateMachine):
 
         for day, found in zip(days, self.work(look), strict=True):
             assert found == self.model.balances(day), day
+        rows = self.run(self.db.fetch("SELECT id, held FROM accounts WHERE ledger_id = $1", self.ledger.id))
+        assert {row["id"]: row["held"] for row in rows} == self.model.held()
 
     def teardown(self) -> None:
         """Have the books verified, and disconnect."""

@@ -18,6 +18,9 @@ from finance.errors import (
     AmountError,
     BalanceLimitError,
     EntryConflictError,
+    HoldClosedError,
+    HoldExceededError,
+    HoldExpiredError,
     PeriodClosedError,
     SealedError,
     UnbalancedEntryError,
@@ -38,12 +41,21 @@ class ModelAccount:
     is_closed: bool = False
     is_for_adjustments: bool = False
 
-    def allows(self, balance: Decimal) -> bool:
-        """Tell whether *balance* is within the limits."""
+    def allows(self, balance: Decimal, held: Decimal = Decimal(0)) -> bool:
+        """Tell whether *balance* is within the limits, the minimum with what is *held* taken away."""
         return not (
-            (self.minimum is not None and balance < self.minimum)
+            (self.minimum is not None and balance - held < self.minimum)
             or (self.maximum is not None and balance > self.maximum)
         )
+
+
+@dataclass
+class ModelHold:
+    """What is held on an account, and what became of it."""
+
+    account: int
+    amount: Decimal
+    status: str = "open"
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,7 @@ class Model:
 
     accounts: dict[int, ModelAccount] = field(default_factory=dict)
     entries: dict[UUID, ModelEntry] = field(default_factory=dict)
+    holds: dict[UUID, ModelHold] = field(default_factory=dict)
     closed_through: date | None = None
 
     # --- what is so ----------------------------------------------------------------------------------
@@ -83,6 +96,14 @@ class Model:
             if on is None or entry.on <= on:
                 for account, amount in entry.lines:
                     sums[account] += amount
+        return sums
+
+    def held(self) -> dict[int, Decimal]:
+        """Sum every account's open holds."""
+        sums: dict[int, Decimal] = dict.fromkeys(self.accounts, Decimal(0))
+        for hold in self.holds.values():
+            if hold.status == "open":
+                sums[hold.account] += hold.amount
         return sums
 
     def adjustments_account(self, currency: str) -> int | None:
@@ -117,11 +138,22 @@ class Model:
         if any(sums.values()):
             yield UnbalancedEntryError
 
-    def _within_limits(self, lines: Iterable[tuple[int, Decimal]]) -> bool:
-        balances = self.balances()
+    def _within_limits(self, lines: Sequence[tuple[int, Decimal]]) -> bool:
+        balances, held = self.balances(), self.held()
         for account, amount in lines:
             balances[account] += amount
-        return all(self.accounts[account].allows(balances[account]) for account, _ in lines)
+        return all(self.accounts[account].allows(balances[account], held[account]) for account, _ in lines)
+
+    def refusals_to_hold(self, hold: ModelHold) -> set[Refusal]:
+        """Return why *hold* cannot be placed now."""
+        account = self.accounts[hold.account]
+        held = self.held()[hold.account] + hold.amount
+        is_short = account.minimum is not None and self.balances()[hold.account] - held < account.minimum
+        return {
+            *(AccountClosedError for _ in [0] if account.is_closed),
+            *(AmountError for _ in [0] if hold.amount != round(hold.amount, DECIMALS[account.currency])),
+            *(BalanceLimitError for _ in [0] if is_short),
+        }
 
     def refusals_to_adjust(self, changes: Mapping[int, Decimal], on: date) -> set[Refusal]:
         """Return why balances cannot be set by hand now."""
@@ -155,6 +187,35 @@ class Model:
         if refusals := self.refusals(entry):
             return refusals
         self.entries[entry_id] = entry
+        return "stored"
+
+    def settle(self, hold_id: UUID, entry_id: UUID, entry: ModelEntry) -> str | set[Refusal]:
+        """Settle a hold by *entry*, and return "stored", or why that is refused."""
+        hold = self.holds[hold_id]
+        taken = -sum((amount for account, amount in entry.lines if account == hold.account), Decimal(0))
+        found: set[Refusal] = set()
+        if hold.status != "open":
+            found.add(HoldExpiredError if hold.status == "expired" else HoldClosedError)
+        if not 0 < taken <= hold.amount:
+            found.add(HoldExceededError)
+        before, hold.status = hold.status, "settled"
+        found |= self.refusals(entry)
+        if found:
+            hold.status = before
+            return found
+        self.entries[entry_id] = entry
+        return "stored"
+
+    def amend(self, entry_id: UUID, ids: tuple[UUID, UUID], replacement: ModelEntry) -> str | set[Refusal]:
+        """Reverse an entry and post its replacement in one step; *ids* are theirs."""
+        reversal = self.entries[entry_id].opposite(self.entries[entry_id].on, entry_id)
+        both = (*reversal.lines, *replacement.lines)
+        found = (self.refusals(reversal) | self.refusals(replacement)) - {BalanceLimitError}
+        if not self._within_limits(both):
+            found.add(BalanceLimitError)
+        if found:
+            return found
+        self.entries |= dict(zip(ids, (reversal, replacement), strict=True))
         return "stored"
 
     def explains(self, entries: Sequence[tuple[UUID, ModelEntry]], answers: Sequence[str | Refusal]) -> Model | None:

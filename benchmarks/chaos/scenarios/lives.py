@@ -12,7 +12,7 @@ from tests.machine import lead
 async def random_lives(lab: Lab) -> Verdict:
     """X8: after each step, every balance is what the model says."""
     async with lab.books("X8") as books:
-        lives, steps = lab.size(200, 3), lab.size(50, 10)
+        lives, steps = lab.size(80, 3), lab.size(40, 8)
         try:
             # Each life has a ledger of its own, which it audits itself.
             rules = await asyncio.to_thread(lead, books.dsn, lives, steps, seed=lab.seed)
