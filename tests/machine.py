@@ -12,8 +12,6 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import uuid4
 
-import hypothesis
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,7 +19,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from finance import DatabaseManager, FinanceError, NewEntry, NewPosting, UnitOfWork
@@ -402,24 +399,3 @@ def _word(answer: Any) -> str | Refusal:
 
 async def _all(calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     return await asyncio.gather(*calls)
-
-
-def lead(dsn: str, lives: int, steps: int, *, seed: int | None = None) -> int:
-    """Lead random lives in the database *dsn*, and return how many steps they took together.
-
-    Raises:
-        AssertionError: The database and the model differ; hypothesis prints the shortest life that shows it.
-    """
-    machine = type("Books", (BooksMachine,), {"dsn": dsn, "rules_run": 0})
-    run_state_machine_as_test(
-        machine if seed is None else hypothesis.seed(seed)(machine),
-        settings=settings(
-            max_examples=lives,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    return int(machine.rules_run)  # type: ignore[attr-defined]

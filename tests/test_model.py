@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from tests.machine import lead
+from tests.lives import lead
 
 EXAMPLES = int(os.environ.get("FINANCE_MODEL_EXAMPLES", "4"))
 STEPS = int(os.environ.get("FINANCE_MODEL_STEPS", "12"))

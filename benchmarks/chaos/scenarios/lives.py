@@ -6,7 +6,7 @@ import asyncio
 
 from benchmarks.chaos.lab import Lab
 from benchmarks.chaos.verdict import Verdict
-from tests.machine import lead
+from tests.lives import lead
 
 
 async def random_lives(lab: Lab) -> Verdict:
