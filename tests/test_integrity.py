@@ -46,6 +46,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "HoldExpiredError": (ID,),
     "HoldNotFoundError": (ID,),
     "LedgerNotFoundError": ("Household",),
+    "LedgerRequiredError": ("stream()",),
     "MigrationLockError": (60.0, "0001"),
     "ParameterError": (1, "an integer would lose the fraction"),
     "PeriodClosedError": (date(2026, 1, 1), date(2026, 12, 31)),

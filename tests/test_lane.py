@@ -293,6 +293,41 @@ async def test_limits_hold_in_order_of_arrival(db: DatabaseManager, books: Books
     await require_clean(db, books)
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_limits_hold_in_order_although_the_sum_is_within_them(
+    db: DatabaseManager, books: Books, *, is_known: bool
+) -> None:
+    """One statement for all three would be within the limit at its end; the second is beyond it in its turn."""
+    if is_known:
+        await db.journal.post(books.entry(), ledger=books.ledger)
+    await limit(db, books, 0, maximum_balance=10)
+
+    answers = await asyncio.gather(
+        *(db.journal.post(books.entry(amount), ledger=books.ledger) for amount in (8, 5, -7)), return_exceptions=True
+    )
+
+    assert [type(answer) for answer in answers] == [Posted, BalanceLimitError, Posted]
+    assert await balance(db, books, 0) == 1 + is_known
+
+
+async def test_limits_hold_in_order_over_the_groups_of_one_call(
+    db: DatabaseManager, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups that are under way at the same time do not overtake each other where limits are touched."""
+    monkeypatch.setattr("finance.journal.many.MOST_IN_GROUP", 3)
+    await limit(db, books, 0, minimum_balance=0, maximum_balance=3)
+    entries = [books.entry(amount) for amount in (1, 1, 1, 1, -2, 2, -3, -1, 3, 1, -1, 1)]
+
+    answers = await db.journal.post_many(entries, ledger=books.ledger)
+
+    expected, now = [], 0
+    for amount in (1, 1, 1, 1, -2, 2, -3, -1, 3, 1, -1, 1):
+        expected.append(0 <= now + amount <= 3)
+        now += amount if expected[-1] else 0
+    assert [isinstance(answer, Posted) for answer in answers] == expected
+    assert await balance(db, books, 0) == now
+
+
 async def test_a_replay_takes_no_part_in_the_limits(db: DatabaseManager, books: Books) -> None:
     """It is stored already, and moves nothing: what comes behind it is not refused for its sake."""
     await limit(db, books, 0, maximum_balance=10)

@@ -115,6 +115,20 @@ def test_text_that_cannot_be_stored_is_refused(text: Any) -> None:
         NewPosting(1, 1, text)
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "\\\x00"])
+def test_details_with_text_that_cannot_be_stored_are_refused(text: str) -> None:
+    """The same holds inside of JSON, in keys and values."""
+    for details in ({"x": [text]}, {text: 1}):
+        with pytest.raises(InvalidError, match="details"):
+            NewEntry(date(2026, 11, 22), "", [NewPosting(1, 1), NewPosting(2, -1)], details=details)
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "\\\\u0000", "\U0001f4b6", "u0000"])
+def test_details_may_speak_of_a_zero_character(text: str) -> None:
+    """A backslash that is itself written is no escape."""
+    NewEntry(date(2026, 11, 22), "", [NewPosting(1, 1), NewPosting(2, -1)], details={"x": text})
+
+
 @pytest.mark.parametrize("account", ["Assets:Checking", None, 1.0, True])
 def test_posting_takes_an_account_or_its_id(account: Any) -> None:
     """A name is looked up first: one name may hold several currencies."""

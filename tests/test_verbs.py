@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from finance import DatabaseManager
+from finance import DatabaseManager, FinanceError
 from finance.connection import Verbs
 from finance.errors import (
     AlreadyExistsError,
@@ -186,6 +187,24 @@ async def test_a_value_that_stays_what_it_is_passes(db: DatabaseManager, kind: s
     stored = await db.fetchval(f"SELECT $1::{kind}", value)
 
     assert stored == value or math.isnan(value) == math.isnan(stored)
+
+
+@pytest.mark.parametrize("value", ["1E+262143", "-1E+19"])
+async def test_a_number_beyond_an_integer_is_refused_at_once(db: DatabaseManager, value: str) -> None:
+    """Making an int of it would take seconds, in which nothing else runs."""
+    started = time.perf_counter()
+
+    with pytest.raises(ParameterError, match="64 bits"):
+        await db.fetchval("SELECT $1::bigint", Decimal(value))
+
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("kind", ["bigint", "numeric"])
+async def test_a_signalling_nan_is_refused_or_kept(db: DatabaseManager, kind: str) -> None:
+    """It raises an error of Python's own wherever it is calculated with."""
+    with contextlib.suppress(FinanceError):
+        assert (await db.fetchval(f"SELECT $1::{kind}", Decimal("sNaN"))).is_nan()
 
 
 # --- locks and messages ----------------------------------------------------------------------------------

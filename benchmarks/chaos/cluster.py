@@ -21,6 +21,9 @@ from finance.embedded.home import Home
 from finance.embedded.patience import Patience
 from finance.embedded.postmaster import Postmaster
 
+#: Where Debian has the programs that the wheel does not.
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
 _PAUSE = 0.01
 _PATIENCE = 30.0
 
@@ -45,9 +48,11 @@ _SETTINGS = {
 class Node:
     """One server: its folder, its process, and what can be done to it."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], programs: Path | None = None) -> None:
-        self._home = Home.prepare(folder, 18)
-        self._programs = programs or binaries.locate(self._home, None)
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], programs: Path | None = None, *, version: int = 18
+    ) -> None:
+        self._home = Home.prepare(folder, version)
+        self._programs = programs or binaries.locate(self._home, DEBIAN_15 if version == 15 else None)
         self._settings = {**_SETTINGS, **settings, "unix_socket_directories": str(self._home.path)}
         self._process: subprocess.Popen[bytes] | None = None
         self._family: list[psutil.Process] = []
@@ -302,9 +307,9 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], what: str, second
 
 
 @contextlib.asynccontextmanager
-async def node_in(folder: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Node]:
+async def node_in(folder: Path, settings: Mapping[str, str] | None = None, *, version: int = 18) -> AsyncIterator[Node]:
     """Make and start a server in *folder*; it is gone when the block ends, however it ends."""
-    node = Node(folder, settings or {})
+    node = Node(folder, settings or {}, version=version)
     try:
         await node.make()
         await node.start()

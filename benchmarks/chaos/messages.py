@@ -60,6 +60,23 @@ class Message:
         """Whether the server says with it that COMMIT was done."""
         return self.kind == b"C" and self.body == b"COMMIT\0"
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the server says with it that it waits for the next statement."""
+        return self.kind == b"Z"
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a server that `is_ready` is in a transaction."""
+        return self.is_ready and self.body != b"I"
+
+    @property
+    def statement(self) -> bytes:
+        """The name of the prepared statement that a Parse or Bind message is about; empty is a name, too."""
+        if self.kind == b"P":
+            return self.body.split(b"\0", 1)[0]
+        return self.body.split(b"\0", 2)[1] if self.kind == b"B" else b""
+
 
 class Splitter:
     """Cuts one direction of one connection into messages, and keeps what is not complete yet."""

@@ -15,9 +15,11 @@ from typing import Self
 
 from benchmarks.chaos.messages import Message, Splitter
 
+_POSTS = b"INSERT INTO journal_entries"
+
 
 class AtCommit(enum.Enum):
-    """What happens to one COMMIT on its way."""
+    """What happens to one COMMIT on its way, or to a statement that posts entries and commits by itself."""
 
     LOSE_REQUEST = "the connection breaks before the server hears of it"
     LOSE_REPLY = "the server commits, and the connection breaks before the client hears of it"
@@ -165,6 +167,11 @@ class _Line:
         self._of_client = Splitter(of_client=True)
         self._of_server = Splitter(of_client=False)
         self._fate: AtCommit | None = None
+        self._late = bytearray()
+        #: The names of prepared statements that post, and whether one of them is under way outside a transaction.
+        self._posting: set[bytes] = set()
+        self._posts = False
+        self._is_in_transaction = False
         self._forth = _Courier(proxy, self, far)
         self._back = _Courier(proxy, self, near)
         self.is_dropped = False
@@ -199,7 +206,10 @@ class _Line:
         counts.cancels += message.is_cancel
         if message.asks_for_byte:
             self._of_server.expect_byte()
-        if not message.is_commit:
+        if self._fate is AtCommit.LATE:
+            self._late += message.raw
+            return False
+        if not (message.is_commit or self._begins_to_post(message)):
             return True
         counts.commits += 1
         self._fate = self._proxy.at_commit()
@@ -210,19 +220,33 @@ class _Line:
                 return False
             case AtCommit.LATE:
                 reset(self._near)
-                asyncio.get_running_loop().call_later(self._proxy.commit_delay, self._far.write, message.raw)
+                self._late += message.raw
+                asyncio.get_running_loop().call_later(self._proxy.commit_delay, lambda: self._far.write(self._late))
                 return False
             case AtCommit.HOLD_REQUEST:
                 self.flowing.clear()
         return True
 
+    def _begins_to_post(self, message: Message) -> bool:
+        """Tell whether *message* runs a statement that posts, and commits by itself."""
+        if message.kind == b"P":
+            change = self._posting.add if _POSTS in message.sql else self._posting.discard
+            change(message.statement)
+        self._posts = self._posts or (
+            message.kind == b"B" and message.statement in self._posting and not self._is_in_transaction
+        )
+        return self._posts and message.kind == b"B"
+
     def _on_reply(self, message: Message) -> bool:
-        if self._fate is AtCommit.LATE and message.kind == b"Z":
+        is_committed = message.is_committed or (self._posts and message.is_ready)
+        if message.is_ready:
+            self._is_in_transaction, self._posts = message.is_in_transaction, False
+        if self._fate is AtCommit.LATE and message.is_ready:
             self.cut()
-        elif self._fate is AtCommit.LOSE_REPLY and message.is_committed:
+        elif self._fate is AtCommit.LOSE_REPLY and is_committed:
             self.cut()
             return False
-        elif self._fate is AtCommit.HOLD_REPLY and message.is_committed:
+        elif self._fate is AtCommit.HOLD_REPLY and is_committed:
             self.flowing.clear()
         return True
 

@@ -2,8 +2,8 @@
 
 Where the type of a parameter is known, which is wherever a statement is prepared, such a value is refused. Not
 refused are what cannot be known, and what is a matter of the type: a value inside a composite or a range, a
-Decimal or a large int for `double precision` (which rounds), `date.max` and `datetime.max`, which the driver
-stores as infinity.
+Decimal or a large int for `double precision` (which rounds), the first and the last `date` and `datetime`, which
+the driver stores as infinities, and for an integer a UUID below 2**63, which no version of UUID makes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ _INTEGERS = frozenset({"int2", "int4", "int8", "oid"})
 #: What NUMERIC holds: digits before and after the point (the manual's table 8.2).
 _LARGEST_EXPONENT = 131071
 _FINEST_EXPONENT = -16383
+
+#: The exponent of the longest number of 64 bits.
+_LONGEST_INTEGER = 18
 
 #: The types that values may have which the driver changes for no type of the server.
 _HARMLESS = frozenset({bool, bytes, int, str, type(None), UUID})
@@ -69,9 +72,15 @@ def _flaw(value: Any, kind: str) -> str | None:
 
 
 def _flaw_for_integer(value: Any) -> str | None:
-    if isinstance(value, float | Decimal) and math.isfinite(value) and value != math.trunc(value):
-        return "an integer would lose the fraction: round it, or cast the parameter to numeric"
-    return None
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            return None  # which the driver refuses
+        if value.adjusted() > _LONGEST_INTEGER:  # making it an int could take seconds
+            return "an integer has at most 64 bits"
+        has_fraction = value != value.to_integral_value()
+    else:
+        has_fraction = isinstance(value, float) and math.isfinite(value) and not value.is_integer()
+    return "an integer would lose the fraction: round it, or cast the parameter to numeric" if has_fraction else None
 
 
 def _flaw_for_numeric(value: Any) -> str | None:

@@ -19,7 +19,13 @@ GRACE = 5.0
 
 
 class Connector:
-    """Makes connections to one source, with the time limits and settings that the options say."""
+    """Makes connections to one source, with the time limits and settings that the options say.
+
+    Attributes:
+        connection_class: What the connections are; a test may ask for some that fail.
+    """
+
+    connection_class: type[PooledConnection] = PooledConnection
 
     def __init__(self, source: ConnectionSource, options: Options, observer: Observer) -> None:
         self._source = source
@@ -54,7 +60,7 @@ class Connector:
             arguments = {**arguments, "server_settings": {**settings, **(arguments.get("server_settings") or {})}}
         try:
             connection: PooledConnection = await asyncpg.connect(
-                self._source.dsn, connection_class=PooledConnection, **arguments
+                self._source.dsn, connection_class=self.connection_class, **arguments
             )
         except (*DRIVER_ERRORS, asyncpg.ClientConfigurationError, ValueError) as error:
             # Without its traceback: the driver's frames hold the password, and reports of errors show local variables.

@@ -161,6 +161,17 @@ class Pool:
         while self._idle:
             self._let_go(self._idle.pop())
 
+    @property
+    def connection_class(self) -> type[PooledConnection]:
+        """The class of every connection."""
+        return self._connector.connection_class
+
+    def change_class(self, kind: type[PooledConnection]) -> None:
+        """Make every connection, those that are open among them, one of *kind*; `finance.testing` does so."""
+        self._connector.connection_class = kind
+        for driver in self._open:
+            driver.__class__ = kind
+
     def _pop_ready(self) -> PooledConnection | None:
         """Take a connection that rests and can be handed out as it is."""
         driver = self._pop_idle()

@@ -135,6 +135,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_accounts_balance_finite": lambda _: AmountError(..., "would make the balance infinite or not a number"),
     "ck_accounts_minimum_balance": lambda detail: BalanceLimitError("minimum", detail.get("account")),
     "ck_accounts_maximum_balance": lambda detail: BalanceLimitError("maximum", detail.get("account")),
+    "ck_accounts_limits_in_order": lambda detail: BalanceLimitError("minimum or maximum", detail.get("account")),
     "ck_accounts_closed_after_opened": _invalid("an account is closed on or after the day it was opened"),
     "ck_accounts_starts_at_zero": _sealed("a new account starts at zero", "post an opening balance"),
     "ck_accounts_held_finite": lambda _: AmountError(..., "would make what is held infinite, or less than zero"),

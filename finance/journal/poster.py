@@ -108,7 +108,8 @@ class Poster:
         left = [list(tickets)]
         while left:
             group = left.pop(0)
-            patience = GROUP_PATIENCE if len(group) > 1 else SINGLE_PATIENCE
+            # The one that meets the lock is waited for when no neighbour of it is left.
+            patience = SINGLE_PATIENCE if len(group) == 1 and not left else GROUP_PATIENCE
             stuck = await self._post(group, self._held_up, patience, None)
             if len(stuck) > 1:
                 left[:0] = _halves(stuck)
@@ -172,15 +173,6 @@ class Poster:
             except LockTimeoutError as error:
                 _fail(tickets, error)
                 return stuck + tickets
-            except BalanceLimitError as error:
-                _fail(tickets, error)
-                if len(tickets) == 1:
-                    tickets[0].refuse(error)
-                elif error.account_id is None or error.account_id in self._limited:
-                    first, tickets = _halves(tickets)
-                    stuck += await self._post(first, places, patience, predecessor)
-                else:
-                    self._limited.add(error.account_id)
             except Exception as error:  # none of them may be left without an answer
                 _fail(tickets, error)
                 if _is_passing(error):
@@ -200,16 +192,10 @@ class Poster:
         if not tickets:
             return
         drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
-        fetch = self._fetch(tickets[0].ledger_id)
         for ticket in tickets:
             ticket.begin()
-        refused: dict[Key, FinanceError] = {}
-        if len(drafts) > 1 and self._touch_limits(drafts):
-            if predecessor is not None:
-                await asyncio.wait((predecessor,))
-            new, refused = await self._post_in_order(drafts, patience)
-        else:
-            new = await insert(fetch, drafts, lock_timeout=f"{patience * 1000:.0f}ms")
+        fetch = self._fetch(tickets[0].ledger_id)
+        new, refused = await self._insert(drafts, patience, predecessor)
         old = [each for each in drafts if each.key not in new and each.key not in refused]
         hashes = await stored(fetch, old)
         if len(hashes) < len(old):
@@ -219,6 +205,27 @@ class Poster:
 
     def _fetch(self, ledger_id: int) -> Fetch:
         return partial(self._database.fetch, ledger_id)
+
+    async def _insert(
+        self, drafts: Sequence[Draft], patience: float, predecessor: asyncio.Future[Any] | None
+    ) -> tuple[set[Key], dict[Key, FinanceError]]:
+        """Store *drafts* in one statement or, where their order matters, in a transaction.
+
+        Returns:
+            The keys that are new, and what those that a limit refuses are told.
+        """
+        fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{patience * 1000:.0f}ms"
+        has_order = len(drafts) > 1 or predecessor is not None
+        while not (has_order and self._touch_limits(drafts)):
+            try:
+                return await insert(fetch, drafts, lock_timeout=lock_timeout, unordered=has_order), {}
+            except BalanceLimitError as error:
+                if not has_order or error.account_id is None:
+                    raise
+                self._limited.add(error.account_id)
+        if predecessor is not None:
+            await asyncio.wait((predecessor,))
+        return await self._insert_in_order(drafts, patience)
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""
@@ -247,10 +254,10 @@ class Poster:
     def _touch_limits(self, drafts: Sequence[Draft]) -> bool:
         return bool(self._limited) and any(not self._limited.isdisjoint(each.currencies) for each in drafts)
 
-    async def _post_in_order(
+    async def _insert_in_order(
         self, drafts: Sequence[Draft], patience: float
     ) -> tuple[set[Key], dict[Key, FinanceError]]:
-        """Post those of *drafts* that the limits allow one after another; the accounts are locked before.
+        """Store those of *drafts* that the limits allow one after another; the accounts are locked before.
 
         Returns:
             The keys that are new, and what those that were refused are told.

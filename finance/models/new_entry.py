@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -17,6 +18,10 @@ from finance.identifiers import uuid7
 from finance.models.account import Account
 from finance.models.journal import EntryKind
 from finance.money import Amount, exact, total
+
+#: How JSON writes a zero character: not behind a backslash that is itself written so.
+_ZERO_IN_JSON = r"\u0000"
+_ZERO = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +209,12 @@ def details_json(details: Mapping[str, Any]) -> str:
     if details == {}:
         return "{}"
     try:
-        return json.dumps(dict(details), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(dict(details), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidError(f"the details are not JSON: {error}") from error
+    if _ZERO_IN_JSON in text or not text.isascii():
+        require_text("a text of the details", _ZERO.sub("\x00", text))
+    return text
 
 
 def require_account(account: object) -> None:

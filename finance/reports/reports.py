@@ -140,7 +140,7 @@ class Reports:
             progress: Called with a `Progress` after each batch, several times a second.
 
         Database:
-            Eleven SELECTs for a small ledger; for each 5,000 entries three more, and for each 20,000 postings two.
-            No locks; together they read the whole ledger.
+            Thirteen SELECTs for a small ledger; three more for each 5,000 entries, two for each 20,000 postings and
+            one for each 10,000 holds. No locks; together they read the whole ledger.
         """
         return await verification.verify(self._scope, progress=progress)

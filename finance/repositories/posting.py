@@ -46,7 +46,9 @@ _IN_TRANSACTION = _POST.format(settings="", source="")
 # A statement that commits by itself has no BEGIN with which its settings could be sent. They are made before the
 # first row is, and end with it.
 _ALONE = _POST.format(
-    settings="settings AS MATERIALIZED (SELECT set_config('lock_timeout', $18, true)), ", source="settings, "
+    settings="settings AS MATERIALIZED ("
+    "SELECT set_config('lock_timeout', $18, true), set_config('finance.posting', $19, true)), ",
+    source="settings, ",
 )
 _STORED = """
 SELECT j.ledger_id, j.id, j.content_hash FROM unnest($1::bigint[], $2::uuid[]) AS u(ledger_id, id)
@@ -156,13 +158,20 @@ def _currency(ledger_id: int, line: NewPosting, known: KnownCurrencies) -> str |
     return account.currency
 
 
-async def insert(fetch: Fetch, drafts: Sequence[Draft], *, lock_timeout: str | None = None) -> set[Key]:
+async def insert(
+    fetch: Fetch, drafts: Sequence[Draft], *, lock_timeout: str | None = None, unordered: bool = False
+) -> set[Key]:
     """Store *drafts*, which have different keys, and return the keys of those that were not stored before.
 
     Args:
         fetch: How to run the statement.
         drafts: Any number of them, of any ledgers, in any order.
         lock_timeout: For a statement that commits by itself: how long it may wait for a lock, as the server writes it.
+        unordered: Of such a statement: refuse where one of them touches an account that has limits, since the database
+            would look at the sum of all, and not at one after another.
+
+    Raises:
+        BalanceLimitError: A limit is exceeded, or touched where that is refused.
     """
     # In one order whoever posts, so that two who post the same ids do not wait for each other.
     ordered = sorted(drafts, key=lambda each: each.key)
@@ -171,7 +180,7 @@ async def insert(fetch: Fetch, drafts: Sequence[Draft], *, lock_timeout: str | N
         if lock_timeout is None:
             rows = await fetch(_IN_TRANSACTION, *columns)
         else:
-            rows = await fetch(_ALONE, *columns, lock_timeout)
+            rows = await fetch(_ALONE, *columns, lock_timeout, "unordered" if unordered else "")
     except AmountError as error:
         raise _naming_the_amount(error, drafts) from error
     return {(row["ledger_id"], row["id"]) for row in rows}

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.chaos.lab import Lab
-from benchmarks.chaos.scenarios import SCENARIOS, batch_of, cancels, commits, processes, run_batch, sweep
+from benchmarks.chaos.scenarios import SCENARIOS, batch_of, cancels, commits, lane, processes, run_batch, skew, sweep
 from benchmarks.chaos.verdict import Verdict, line
 
 #: A fault that is not survived must not hold up the others.
@@ -153,6 +153,102 @@ async def test_schema_changes_under_load_surface_nowhere(verdicts: Verdicts) -> 
     """S1: columns come, go and change their type, an enum is made anew."""
     for verdict in await verdicts("S1"):
         require(verdict)
+
+
+async def test_the_number_of_a_forgotten_transaction_is_no_evidence(verdicts: Verdicts) -> None:
+    """D3: a crash forgets a transaction, its number becomes another one's, and its entry is stored once."""
+    for verdict in await verdicts("D3"):
+        require(verdict)
+
+
+# --- ourselves ---------------------------------------------------------------------------------------
+
+
+async def test_a_killed_process_goes_on_with_the_same_keys(verdicts: Verdicts) -> None:
+    """P4: killed at random instants, started again, and no hand repairs anything."""
+    for verdict in await verdicts("P4"):
+        require(verdict)
+
+
+async def test_a_terminated_process_tells_every_caller_what_is_stored(verdicts: Verdicts) -> None:
+    """P5: fifty are under way; they finish or are rolled back, in time."""
+    for verdict in await verdicts("P5"):
+        require(verdict)
+
+
+async def test_no_value_changes_in_silence(verdicts: Verdicts) -> None:
+    """V1: it is refused with a typed error, or comes back as it was."""
+    for verdict in await verdicts("V1"):
+        require(verdict)
+
+
+async def test_instants_are_right_in_every_time_zone(verdicts: Verdicts) -> None:
+    """V2: where clocks skip and repeat hours, too; what has no zone is refused."""
+    for verdict in await verdicts("V2"):
+        require(verdict)
+
+
+# --- many at once ------------------------------------------------------------------------------------
+
+
+async def test_a_bank_keeps_its_total(verdicts: Verdicts) -> None:
+    """X1: at every isolation level, nobody reads another total, or a balance below its minimum."""
+    for verdict in await verdicts("X1"):
+        require(verdict)
+
+
+async def test_histories_have_no_cycle(verdicts: Verdicts) -> None:
+    """X2: of serializable transactions; among snapshots the checker finds write skew, and nothing else."""
+    for verdict in await verdicts("X2"):
+        require(verdict)
+
+
+@pytest.mark.parametrize("version", skew.VERSIONS)
+async def test_write_skew_is_stopped_where_the_server_lets_it_through(lab: Lab, version: int) -> None:
+    """X3: what ON CONFLICT DO NOTHING only glanced at is read in the same transaction."""
+    require(await skew.write_skew(lab, version))
+
+
+async def test_no_poster_hears_of_a_deadlock(verdicts: Verdicts) -> None:
+    """X4: entries of one statement lock in one order; several statements are run again."""
+    for verdict in await verdicts("X4"):
+        require(verdict)
+
+
+async def test_one_of_fifty_with_one_key_applies(verdicts: Verdicts) -> None:
+    """X5: the others replay, or conflict where their content is another."""
+    for verdict in await verdicts("X5"):
+        require(verdict)
+
+
+async def test_an_entry_is_reversed_once_by_two(verdicts: Verdicts) -> None:
+    """X6: exactly one of both wins, the other is told."""
+    for verdict in await verdicts("X6"):
+        require(verdict)
+
+
+async def test_everybody_gets_a_turn_at_one_account(verdicts: Verdicts) -> None:
+    """X7: nobody starves while all entries touch it."""
+    for verdict in await verdicts("X7"):
+        require(verdict)
+
+
+async def test_random_lives_follow_the_model(verdicts: Verdicts) -> None:
+    """X8: short ones; tests/test_model.py leads longer ones on each server."""
+    for verdict in await verdicts("X8"):
+        require(verdict)
+
+
+async def test_injected_faults_are_survived(verdicts: Verdicts) -> None:
+    """B1: the library's own, a quarter of them active, each striking a quarter of the time."""
+    for verdict in await verdicts("B1"):
+        require(verdict)
+
+
+@pytest.mark.parametrize("form", lane.FORMS)
+async def test_callers_of_the_fast_lane_do_not_harm_each_other(lab: Lab, form: str) -> None:
+    """G1: held locks, refusals, limits, cancellation and disconnection."""
+    require(await lane.FORMS[form](lab))
 
 
 # --- two servers -------------------------------------------------------------------------------------

@@ -12,13 +12,22 @@ from benchmarks.chaos.scenarios import (
     cancels,
     commits,
     connecting,
+    contention,
+    crashes,
     deadlines,
     failover,
+    injected,
+    isolation,
+    lane,
+    lives,
     network,
+    ourselves,
     processes,
     schema,
+    skew,
     sweep,
     usage,
+    values,
 )
 from benchmarks.chaos.verdict import Verdict
 
@@ -26,6 +35,7 @@ Scenario = Callable[[Lab], Awaitable[Verdict]]
 
 #: Every form of every scenario, under the id of the scenario.
 SCENARIOS: dict[str, list[Scenario]] = {
+    "B1": [injected.buggify],
     "C1": [partial(cancels.random_cancels, mode=mode, loop=loop) for loop in cancels.LOOPS for mode in cancels.MODES],
     "C2": [partial(sweep.sweep, call=call) for call in sweep.CALLS],
     "C3": [
@@ -36,11 +46,13 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "C4": [usage.swallowed_errors],
     "C5": [deadlines.short_deadlines],
     "C6": [usage.shared_by_two],
+    "D3": [crashes.reused_number],
+    "G1": [*lane.FORMS.values()],
     "H1": [failover.asynchronous_failover],
     "H2": [failover.synchronous_failover],
     "H3": [failover.planned_switchover],
     "L1": [usage.starvation],
-    "N1": [partial(network.lost_commits, loss=loss) for loss in network.LOSSES],
+    "N1": [partial(network.lost_commits, loss=loss, way=way) for way in network.WAYS for loss in network.LOSSES],
     "N2": [network.forgotten_connections],
     "N3": [partial(network.silence, where=where) for where in network.SILENCES],
     "N4": [connecting.connect_errors],
@@ -51,7 +63,22 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "P1": [partial(processes.terminated_backends, share=share) for share in processes.SHARES],
     "P2": [partial(processes.fallen_server, fall=fall) for fall in processes.FALLS],
     "P3": [processes.frozen_server],
+    "P4": [ourselves.killed_process],
+    "P5": [ourselves.terminated_process],
     "S1": [schema.changing_schema],
+    "V1": [values.values],
+    "V2": [partial(ourselves.time_zones, zone=zone) for zone in ourselves.ZONES],
+    "X1": [partial(isolation.bank, isolation=each) for each in isolation.ISOLATIONS],
+    "X2": [
+        *(partial(isolation.histories, workload=each, isolation="serializable") for each in isolation.WORKLOADS),
+        *(partial(isolation.histories, workload=each, isolation="repeatable_read") for each in isolation.WORKLOADS),
+    ],
+    "X3": [partial(skew.write_skew, version=version) for version in skew.VERSIONS],
+    "X4": [partial(contention.wanted_deadlocks, how=how) for how in contention.POSTINGS],
+    "X5": [partial(contention.one_key, way=way) for way in contention.WAYS],
+    "X6": [contention.double_reversal],
+    "X7": [partial(contention.hot_account, way=way) for way in contention.WAYS],
+    "X8": [lives.random_lives],
 }
 
 

@@ -19,12 +19,13 @@ GRACE = 2.0
 
 # --- N1 ------------------------------------------------------------------------------------------------
 
+WAYS = ("run", "lane")
 LOSSES = {"request": AtCommit.LOSE_REQUEST, "reply": AtCommit.LOSE_REPLY, "late": AtCommit.LATE}
 
 
-async def lost_commits(lab: Lab, loss: str) -> Verdict:
+async def lost_commits(lab: Lab, loss: str, way: str) -> Verdict:
     """N1: with the same entry id, work whose COMMIT was lost is stored exactly once."""
-    name = f"N1 {loss}"
+    name = f"N1 {loss} {way}"
     async with lab.books(name) as books, lab.network() as network, lab.patience(1.0) as bound:
         network.commit_delay = lab.size(1.0, 0.3)
         wanted = lab.size(500, 15)
@@ -34,10 +35,14 @@ async def lost_commits(lab: Lab, loss: str) -> Verdict:
         retry = Retry(attempts=20, deadline=60.0, idempotent=True)
         callers = lab.size(16, 8)
         async with DatabaseManager(network.dsn(books.database), max_size=callers) as db:
-            async with load(lambda: books.run(db, books.key(), retry), callers=callers, pause=0.0) as running:
+
+            async def post() -> None:
+                await (books.run(db, books.key(), retry) if way == "run" else books.lane(db, books.key(), 60.0))
+
+            async with load(post, callers=callers, pause=0.0) as running:
                 await _had_faults(network, wanted)
             healed = asyncio.get_running_loop().time()
-            await books.run(db, books.key(), retry)
+            await post()
             healing = await recovery(books.record, healed)
             failures = [*_errors(books), *_if(healing > bound(), f"{healing:.2f} s from the last fault to a success")]
             figures = {"faults": network.counts.faults, "slowest_recovery": healing}

@@ -33,7 +33,12 @@ async def terminated_backends(lab: Lab, share: str) -> Verdict:
         slowest = 0.0
         clock = asyncio.get_running_loop().time
         retry = Retry(idempotent=True)
-        async with load(lambda: books.run(db, books.key(), retry)), lab.node.administered(books.database) as admin:
+
+        async def post() -> None:
+            is_run = books.random.random() < 0.5
+            await (books.run(db, books.key(), retry) if is_run else books.lane(db, books.key()))
+
+        async with load(post), lab.node.administered(books.database) as admin:
             for _ in range(lab.size(10, 3)):
                 await asyncio.sleep(lab.size(1.0, 0.3))
                 struck = clock()
@@ -113,14 +118,14 @@ async def fallen_server(lab: Lab, fall: str) -> Verdict:
 
 async def _either(db: DatabaseManager, books: Books) -> None:
     """Post without a second chance, or with as many as it takes."""
-    match books.random.randrange(3):
+    match books.random.randrange(4):
         case 0:
             await books.post(db, books.key())
         case 1:
             await books.mark(db, books.key())
-        case _:
+        case way:
             key = books.key()
-            await books.run(db, key, RETRY)
+            await (books.run(db, key, RETRY) if way == 2 else books.lane(db, key))
             if books.record.told[key] is not Outcome.APPLIED:
                 books.record.contradictions.append("an idempotent call with 30 s to succeed did not")
 

@@ -34,6 +34,7 @@ DECLARE
     found_count bigint;
     is_refused boolean;
     is_held boolean;
+    limited_account bigint;
     moved_count bigint;
     totalled_count bigint;
     this_xid bigint := pg_current_xact_id()::text::bigint;
@@ -108,20 +109,27 @@ BEGIN
         -- Every writer locks its accounts in this order, so that no two can wait for each other.
         SELECT array_agg(o.id), array_agg(s.sum), sum(s.postings),
                bool_or(o.currency <> s.currency OR o.closed_on IS NOT NULL OR s.scale > o.exponent),
-               bool_or(o.held <> 0)
-          INTO account_ids, account_sums, found_count, is_refused, is_held
+               bool_or(o.held <> 0),
+               min(o.id) FILTER (WHERE o.minimum_balance IS NOT NULL OR o.maximum_balance IS NOT NULL)
+          INTO account_ids, account_sums, found_count, is_refused, is_held, limited_account
           FROM (SELECT m.id, m.currency, sum(m.debit - m.credit) AS sum, sum(m.postings) AS postings,
                        max(m.scale) AS scale
                   FROM unnest(month_accounts, month_currencies, debits, credits, counts, scales)
                        AS m(id, currency, debit, credit, postings, scale)
                  GROUP BY m.id, m.currency ORDER BY m.id) AS s,
-               LATERAL (SELECT a.id, a.currency, a.closed_on, a.held,
+               LATERAL (SELECT a.id, a.currency, a.closed_on, a.held, a.minimum_balance, a.maximum_balance,
                                (SELECT c.exponent FROM currencies AS c
                                  WHERE c.ledger_id = the_ledger AND c.code = a.currency) AS exponent
                           FROM accounts AS a WHERE a.ledger_id = the_ledger AND a.id = s.id
                            FOR NO KEY UPDATE OF a) AS o;
         IF is_refused OR found_count IS DISTINCT FROM line_count THEN
             PERFORM refuse_postings(the_ledger, month_accounts, month_currencies, scales);
+        END IF;
+        -- The fast lane gathers entries of many callers: their sum says nothing of one after another.
+        IF limited_account IS NOT NULL AND current_setting('finance.posting', true) = 'unordered' THEN
+            RAISE EXCEPTION 'entries that touch limits are posted in their order'
+                USING ERRCODE = 'check_violation', TABLE = 'accounts', CONSTRAINT = 'ck_accounts_limits_in_order',
+                      DETAIL = json_build_object('account', limited_account);
         END IF;
         -- The limits count what is held: a hold whose time is over must not stand in the way.
         IF is_held THEN
