@@ -37,7 +37,7 @@ class _AllLedgers:
 
     async def fetch(self, _ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
         """Run a statement that commits by itself."""
-        return await run_single(self._pool, lambda driver: driver.fetch(query, *args))
+        return await run_single(self._pool, lambda driver: driver.fetch_fitting(query, args))
 
     def transaction(self, _ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction."""

@@ -79,6 +79,7 @@ class DatabaseManager(Verbs):
         self._listening: weakref.WeakSet[Listening] = weakref.WeakSet()
         self._currencies: KnownCurrencies | None = None
         self._lane: Lane | None = None
+        self._journal: Journal | None = None
         self._changing = asyncio.Lock()
         self._anywhere = _Anywhere(self._run_anywhere)
         self._migrations = Migrations(self._anywhere, self._outside, self._options.schema)
@@ -178,18 +179,20 @@ class DatabaseManager(Verbs):
         return self._currencies
 
     def _lane_of_pool(self) -> Lane:
-        from finance.database.lane import make_lane  # noqa: PLC0415 - see above
-
         pool = self._connected
         if self._lane is None:
+            from finance.database.lane import make_lane  # noqa: PLC0415 - see above
+
             self._lane = make_lane(pool, self._known, self._observer, one_ledger=self._options.row_security)
         return self._lane
 
     async def _find_ledger(self, ledger: Ledger | int | str) -> int:
-        from finance.database.lane import find_ledger  # noqa: PLC0415 - see above
-
         self._ledger_of(ledger, "post()")
         await self._migrations.require_head()
+        if type(ledger) is int:
+            return ledger  # whether there is one of this id is found out with its accounts
+        from finance.database.lane import find_ledger  # noqa: PLC0415 - see above
+
         return await find_ledger(self._anywhere.fetch, ledger)
 
     @property
@@ -492,9 +495,11 @@ class DatabaseManager(Verbs):
     @property
     def journal(self) -> Journal:
         """The fast lane, where concurrent callers post together, and the books' check of themselves."""
-        from finance.journal import Journal  # noqa: PLC0415 - see above
+        if self._journal is None:
+            from finance.journal import Journal  # noqa: PLC0415 - see above
 
-        return Journal(self._lane_of_pool, self._find_ledger, self.unit_of_work, self.transaction)
+            self._journal = Journal(self._lane_of_pool, self._find_ledger, self.unit_of_work, self.transaction)
+        return self._journal
 
     @property
     def roles(self) -> Roles:

@@ -75,18 +75,15 @@ class Journal:
         """
         lane = self._lane()
         lane.require_open()
-        ticket = await self._ticket(entry, ledger)
+        ticket = Ticket(await self._find_ledger(ledger), _require_entry(entry))
+        limit = asyncio.get_running_loop().call_later(timeout, ticket.give_up, timeout)
         try:
-            async with asyncio.timeout(timeout) as limit:
-                await lane.enter()
-                lane.put(ticket)
-                return await ticket.answer
-        except TimeoutError:
-            if ticket.answer.done() and not ticket.answer.cancelled():
-                return ticket.answer.result()
-            if not limit.expired():
-                raise
-            raise ticket.given_up(timeout) from ticket.last_error
+            if lane.is_full:
+                await lane.enter(ticket)
+            lane.put(ticket)
+            return await ticket.answer()
+        finally:
+            limit.cancel()
 
     @overload
     async def post_many(
@@ -177,10 +174,6 @@ class Journal:
     def _snapshot(self, ledger: Ledger | int | str) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
 
-    async def _ticket(self, entry: NewEntry, ledger: Ledger | int | str) -> Ticket:
-        _require_entry(entry)
-        return Ticket(await self._find_ledger(ledger), entry)
-
     async def _post_atomically(
         self, lane: Lane, ledger_id: int, entries: Sequence[NewEntry], timeout: float
     ) -> list[Posted]:
@@ -195,7 +188,9 @@ class Journal:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise tickets[0].given_up(timeout) from tickets[0].last_error
+            tickets[0].give_up(timeout)
+            await tickets[0].answer()
+            raise AssertionError from None  # it was given up
 
 
 def _require_entry(entry: Any) -> NewEntry:

@@ -11,7 +11,8 @@ from typing import Any
 from finance.errors import NotConnectedError
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
-from finance.repositories.posting import Key, Posted
+from finance.repositories.draft import Key
+from finance.repositories.posting import Posted
 
 #: Entries that one group has at most.
 MOST_IN_GROUP = 2048
@@ -80,12 +81,24 @@ class Lane:
             raise NotConnectedError(disconnected=True)
         self._require_usable()
 
-    async def enter(self) -> None:
-        """Wait for the turn to hand in an entry: when the server is slow, callers queue up rather than entries."""
-        while len(self._waiting) >= MOST_WAITING:
+    @property
+    def is_full(self) -> bool:
+        """Whether so many entries wait that a caller has to wait for its turn to hand in another one."""
+        return len(self._waiting) >= MOST_WAITING
+
+    async def enter(self, ticket: Ticket) -> None:
+        """Wait for the turn of *ticket*: when the server is slow, callers queue up rather than entries.
+
+        Raises:
+            NotConnectedError: The lane was closed.
+        """
+        while self.is_full:
             door: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._doors.append(door)
+            ticket.when_closed(door)
             await door
+            if not ticket.is_open:
+                return  # its time is over
             self.require_open()
 
     def put(self, ticket: Ticket) -> None:
@@ -144,7 +157,8 @@ class Lane:
         except asyncio.CancelledError:
             _cut_off(tickets)
             raise
-        await asyncio.wait([ticket.answer for ticket in tickets])
+        for ticket in tickets:
+            await ticket.closed()
 
     async def _post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
         async with self._places:
@@ -196,6 +210,8 @@ class Lane:
 
     def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
         """Return the first ticket of each key; the others follow it."""
+        if len({ticket.entry.id.int for ticket in tickets}) == len(tickets):
+            return [ticket for ticket in tickets if not ticket.is_following]
         leaders: dict[Key, Ticket] = {}
         for ticket in tickets:
             if ticket.is_following:
@@ -227,4 +243,4 @@ class Lane:
 
 def _cut_off(tickets: Sequence[Ticket]) -> None:
     for ticket in tickets:
-        ticket.refuse(ticket.cut_off())
+        ticket.cut_off()

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from finance.errors import BalanceLimitError, FinanceError
 from finance.money import total
-from finance.repositories.posting import Draft, Key, Limit
+from finance.repositories.draft import Draft, Key
+from finance.repositories.posting import Limit
 
 
 def refused_in_order(drafts: Sequence[Draft], limits: Mapping[int, Limit]) -> dict[Key, FinanceError]:
@@ -41,8 +42,8 @@ def _first_refusal(after: Mapping[int, Decimal], limits: Mapping[int, Limit]) ->
 
 def _lines(draft: Draft, limits: Mapping[int, Limit]) -> dict[int, list[Decimal]]:
     """Return the amounts of *draft* on each account that has limits, in the order of their ids."""
-    amounts: dict[int, list[Decimal]] = {account: [] for account in sorted(limits.keys() & draft.currencies.keys())}
-    for line in draft.entry.postings:
+    amounts: dict[int, list[Decimal]] = {account: [] for account in sorted(limits.keys() & draft.account_ids)}
+    for line in draft.lines:
         if line.account_id in amounts:
-            amounts[line.account_id].append(line.value)
+            amounts[line.account_id].append(line.amount)
     return amounts

@@ -29,7 +29,7 @@ class _Group:
     def give_up(self) -> None:
         self.task.cancel()
         for ticket in self.tickets:
-            ticket.answer.cancel()
+            ticket.withdraw()
 
 
 async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) -> list[Posted | FinanceError]:
@@ -59,23 +59,21 @@ async def _post(lane: Lane, tickets: Sequence[Ticket], predecessor: asyncio.Task
             await lane.post_group(tickets, predecessor)
     except TimeoutError:
         for ticket in tickets:
-            ticket.refuse(ticket.given_up(timeout))
+            ticket.give_up(timeout)
     if predecessor is not None:
         await asyncio.wait((predecessor,))
 
 
 def _follow(lane: Lane, tickets: Iterable[Ticket], earlier: Iterable[Ticket]) -> None:
     """Have those of *tickets* that have the key of an earlier one wait for that: its group may be overtaken."""
-    first = {ticket.key: ticket for ticket in earlier if not ticket.is_following}
+    first = {ticket.entry.id.int: ticket for ticket in earlier if not ticket.is_following}
     for ticket in tickets:
-        if (leader := first.get(ticket.key)) is not None:
+        if (leader := first.get(ticket.entry.id.int)) is not None:
             leader.be_followed_by(ticket, lane.put)
 
 
 def _answer(ticket: Ticket) -> Posted | FinanceError:
-    error = ticket.answer.exception()
-    if error is None:
-        return ticket.answer.result()
-    if isinstance(error, FinanceError):
-        return error
-    raise error
+    if isinstance(ticket.outcome, Posted | FinanceError):
+        return ticket.outcome
+    assert ticket.outcome is not None  # noqa: S101 - nobody has withdrawn it
+    raise ticket.outcome

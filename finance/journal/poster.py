@@ -28,19 +28,8 @@ from finance.errors import (
 from finance.journal.limits import refused_in_order
 from finance.journal.ticket import Ticket
 from finance.repositories import KnownCurrencies
-from finance.repositories.posting import (
-    Draft,
-    Fetch,
-    Key,
-    Limit,
-    Posted,
-    draft,
-    insert,
-    lock_limits,
-    look_up,
-    replayed,
-    stored,
-)
+from finance.repositories.draft import Draft, Fetch, Key, draft, look_up
+from finance.repositories.posting import Limit, Posted, insert, lock_limits, replayed, stored
 
 #: How long a group waits for a lock of somebody else, before its entries go apart.
 GROUP_PATIENCE = 0.1
@@ -139,17 +128,16 @@ class Poster:
         await self._look_up(tickets)
         drafts = [draft(ticket.ledger_id, ticket.entry, self._currencies) for ticket in tickets]
         for ticket in tickets:
-            ticket.begin()
+            ticket.is_sent = True
         connection: Connection | None = None
         try:
             async with self._database.transaction(tickets[0].ledger_id, None) as connection:
-                new = await insert(connection.fetch, drafts)
-                old = [each for each in drafts if each.key not in new]
-                hashes = await stored(connection.fetch, old)
+                old = await insert(connection.fetch, drafts)
+                hashes = await stored(connection.fetch, [each for each in drafts if each.key in old])
                 if len(hashes) < len(old):
                     raise SerializationError
                 return [
-                    Posted(each.entry.id, is_replay=False) if each.key in new else replayed(each, hashes[each.key])
+                    replayed(each, hashes[each.key]) if each.key in old else Posted(each.entry.id, is_replay=False)
                     for each in drafts
                 ]
         finally:
@@ -193,15 +181,17 @@ class Poster:
             return
         drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
         for ticket in tickets:
-            ticket.begin()
+            ticket.is_sent = True
         fetch = self._fetch(tickets[0].ledger_id)
-        new, refused = await self._insert(drafts, patience, predecessor)
-        old = [each for each in drafts if each.key not in new and each.key not in refused]
-        hashes = await stored(fetch, old)
+        old, refused = await self._insert(drafts, patience, predecessor)
+        hashes = await stored(fetch, [each for each in drafts if each.key in old]) if old else {}
         if len(hashes) < len(old):
             raise SerializationError  # a statement that looks later sees what kept the insertion out
         for ticket, each in zip(tickets, drafts, strict=True):
-            _answer(ticket, each, new, refused, hashes)
+            if not old and not refused:
+                ticket.grant(Posted(each.entry.id, is_replay=False))
+            else:
+                _answer(ticket, each, refused, hashes)
 
     def _fetch(self, ledger_id: int) -> Fetch:
         return partial(self._database.fetch, ledger_id)
@@ -212,7 +202,7 @@ class Poster:
         """Store *drafts* in one statement or, where their order matters, in a transaction.
 
         Returns:
-            The keys that are new, and what those that a limit refuses are told.
+            The keys that were stored before, and what those that a limit refuses are told.
         """
         fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{patience * 1000:.0f}ms"
         has_order = len(drafts) > 1 or predecessor is not None
@@ -252,7 +242,7 @@ class Poster:
         return error if rows else LedgerNotFoundError(ticket.ledger_id)
 
     def _touch_limits(self, drafts: Sequence[Draft]) -> bool:
-        return bool(self._limited) and any(not self._limited.isdisjoint(each.currencies) for each in drafts)
+        return bool(self._limited) and any(not self._limited.isdisjoint(each.account_ids) for each in drafts)
 
     async def _insert_in_order(
         self, drafts: Sequence[Draft], patience: float
@@ -260,7 +250,7 @@ class Poster:
         """Store those of *drafts* that the limits allow one after another; the accounts are locked before.
 
         Returns:
-            The keys that are new, and what those that were refused are told.
+            The keys that were stored before, and what those that are refused are told.
         """
         async with self._database.transaction(drafts[0].ledger_id, patience) as connection:
             limits = await lock_limits(connection.fetch, drafts)
@@ -269,13 +259,12 @@ class Poster:
             unknown = [each for each in drafts if each.key not in known]
             refused = refused_in_order(unknown, limits)
             accepted = [each for each in unknown if each.key not in refused]
-            new = await insert(connection.fetch, accepted) if accepted else set()
-            if len(new) < len(accepted):
+            if accepted and await insert(connection.fetch, accepted):
                 raise SerializationError  # one of them was stored meanwhile, and moved other balances than was reckoned
-        return new, refused
+        return set(known), refused
 
     def _remember(self, drafts: Sequence[Draft], limits: Mapping[int, Limit]) -> None:
-        touched = {account for each in drafts for account in each.currencies}
+        touched = {account for each in drafts for account in each.account_ids}
         self._limited -= touched - limits.keys()
         self._limited |= limits.keys()
 
@@ -286,21 +275,17 @@ class Poster:
 
 
 def _answer(
-    ticket: Ticket,
-    draft: Draft,
-    new: set[Key],
-    refused: dict[Key, FinanceError],
-    hashes: dict[Key, bytes | None],
+    ticket: Ticket, draft: Draft, refused: Mapping[Key, FinanceError], hashes: Mapping[Key, bytes | None]
 ) -> None:
-    if draft.key in new:
-        ticket.grant(Posted(draft.entry.id, is_replay=False))
-    elif draft.key in refused:
+    if draft.key in refused:
         ticket.refuse(refused[draft.key])
-    else:
+    elif draft.key in hashes:
         try:
             ticket.grant(replayed(draft, hashes[draft.key]))
         except FinanceError as error:
             ticket.refuse(error)
+    else:
+        ticket.grant(Posted(draft.entry.id, is_replay=False))
 
 
 def _fail(tickets: Iterable[Ticket], error: BaseException) -> None:

@@ -14,7 +14,8 @@ from finance.errors import (
     OutcomeUnknownError,
 )
 from finance.models import NewEntry
-from finance.repositories.posting import Draft, Key, Posted
+from finance.repositories.draft import Draft, Key
+from finance.repositories.posting import Posted
 
 
 class Ticket:
@@ -24,7 +25,8 @@ class Ticket:
         ledger_id: The ledger that it is for.
         entry: The entry.
         draft: What is sent, once the accounts were looked up.
-        answer: What its caller awaits.
+        outcome: Its answer: that it is posted, or the error that says why not.
+        is_open: It has no answer yet, and somebody wants one.
         is_sent: A statement with it is under way.
         is_uncertain: The answer to a statement with it was lost: it may be stored.
         is_following: It waits for another one that has the same key.
@@ -33,51 +35,88 @@ class Ticket:
 
     __slots__ = (
         "_followers",
-        "answer",
+        "_waiter",
         "draft",
         "entry",
         "is_following",
+        "is_open",
         "is_sent",
         "is_uncertain",
         "last_error",
         "ledger_id",
+        "outcome",
     )
 
     def __init__(self, ledger_id: int, entry: NewEntry) -> None:
         self.ledger_id = ledger_id
         self.entry = entry
         self.draft: Draft | None = None
-        self.answer: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
+        self.outcome: Posted | BaseException | None = None
+        self.is_open = True
         self.is_sent = False
         self.is_uncertain = False
         self.is_following = False
         self.last_error: BaseException | None = None
-        self._followers: list[Ticket] = []
+        self._waiter: asyncio.Future[None] | None = None  # most tickets of many have none
+        self._followers: list[tuple[Ticket, Callable[[Ticket], None]]] = []
 
     @property
     def key(self) -> Key:
         """What its entry is stored under."""
         return self.ledger_id, self.entry.id
 
-    @property
-    def is_open(self) -> bool:
-        """Whether somebody still waits for its answer."""
-        return not self.answer.done()
+    # --- its answer --------------------------------------------------------------------------------
+
+    async def answer(self) -> Posted:
+        """Wait for the answer and return it. Whoever is cancelled meanwhile does not want it any more.
+
+        Raises:
+            BaseException: What it was refused with.
+        """
+        try:
+            await self.closed()
+        except BaseException:
+            self.withdraw()
+            raise
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        assert self.outcome is not None  # noqa: S101 - whoever withdraws does not wait
+        return self.outcome
+
+    async def closed(self) -> None:
+        """Wait until it is not open any more."""
+        while self.is_open:
+            if self._waiter is None or self._waiter.done():
+                self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def when_closed(self, door: asyncio.Future[None]) -> None:
+        """Open *door* as soon as it is not open any more, for a caller that waits for its turn."""
+        self._waiter = door
 
     def grant(self, posted: Posted) -> None:
         """Tell the caller that it is stored."""
-        if self.is_open:
-            self.answer.set_result(posted)
+        self._close(posted)
 
     def refuse(self, error: BaseException) -> None:
         """Tell the caller that it is not stored, or that nobody knows."""
-        if self.is_open:
-            self.answer.set_exception(error)
-            self.answer.exception()  # whoever gave up meanwhile does not ask for it
+        self._close(error)
 
-    def begin(self) -> None:
-        """Note that a statement with it is sent."""
-        self.is_sent = True
+    def withdraw(self) -> None:
+        """Note that nobody wants the answer any more: what is not under way is not posted."""
+        self._close(None)
+
+    def _close(self, outcome: Posted | BaseException | None) -> None:
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.outcome = outcome
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self._followers:
+            self._release()
+
+    # --- its way -----------------------------------------------------------------------------------
 
     def fail(self, error: BaseException) -> None:
         """Note that the statement came to nothing, as far as is known."""
@@ -85,31 +124,35 @@ class Ticket:
         self.last_error = error
         self.is_uncertain |= isinstance(error, FinanceError) and error.outcome is Outcome.UNKNOWN
 
-    def given_up(self, seconds: float) -> FinanceError:
-        """Return what to tell a caller who does not wait any longer."""
-        return self._told(DeadlineError(seconds))
+    def give_up(self, seconds: float) -> None:
+        """Tell the caller that its *seconds* are over."""
+        if self.is_open:
+            self.refuse(self._told(DeadlineError(seconds)))
 
-    def cut_off(self) -> FinanceError:
-        """Return what to tell a caller whose manager is disconnected."""
-        return self._told(NotConnectedError(disconnected=True))
+    def cut_off(self) -> None:
+        """Tell the caller that the manager is disconnected."""
+        if self.is_open:
+            self.refuse(self._told(NotConnectedError(disconnected=True)))
 
     def _told(self, when_not_stored: FinanceError) -> FinanceError:
         error = OutcomeUnknownError() if self.is_sent or self.is_uncertain else when_not_stored
         error.__cause__ = self.last_error
         return error
 
+    # --- others with the same key ------------------------------------------------------------------
+
     def be_followed_by(self, other: Ticket, put: Callable[[Ticket], None]) -> None:
         """Have *other*, which has the same key, answered when this one is; *put* takes it if this is not stored."""
         other.is_following = True
-        if not self._followers:
-            self.answer.add_done_callback(lambda _: self._release(put))
-        self._followers.append(other)
+        self._followers.append((other, put))
+        if not self.is_open:
+            self._release()
 
-    def _release(self, put: Callable[[Ticket], None]) -> None:
-        is_stored = not self.answer.cancelled() and self.answer.exception() is None
-        for follower in self._followers:
+    def _release(self) -> None:
+        followers, self._followers = self._followers, []
+        for follower, put in followers:
             follower.is_following = False
-            if not is_stored:
+            if not isinstance(self.outcome, Posted):
                 put(follower)
             elif follower.entry.content_hash() == self.entry.content_hash():
                 follower.grant(Posted(follower.entry.id, is_replay=True))

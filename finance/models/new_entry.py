@@ -177,27 +177,20 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def require_balanced(entry: NewEntry, currencies: Mapping[int, str]) -> None:
-    """Check that the postings of *entry* sum to zero in each currency.
-
-    Args:
-        entry: The entry to check.
-        currencies: The currency of every account in it, by the account's id.
+def require_balanced(entry_id: UUID, lines: Sequence[tuple[str, Decimal]]) -> None:
+    """Check that the postings of an entry, each its currency and its amount, sum to zero in each currency.
 
     Raises:
         UnbalancedEntryError: They do not; it names the first such currency and the difference.
     """
-    if len(entry.postings) == 2:  # as most have
-        debit, credit = entry.postings
-        same = currencies[debit.account_id] == currencies[credit.account_id]
-        if same and debit.value == credit.value.copy_negate():
-            return
+    if len(lines) == 2 and lines[0][0] == lines[1][0] and lines[0][1] == lines[1][1].copy_negate():
+        return  # as nearly all do
     amounts: dict[str, list[Decimal]] = {}
-    for line in entry.postings:
-        amounts.setdefault(currencies[line.account_id], []).append(line.value)
+    for currency, amount in lines:
+        amounts.setdefault(currency, []).append(amount)
     for currency in sorted(amounts):
         if difference := total(amounts[currency]):
-            raise UnbalancedEntryError(entry.id, currency, difference)
+            raise UnbalancedEntryError(entry_id, currency, difference)
 
 
 def details_json(details: Mapping[str, Any]) -> str:

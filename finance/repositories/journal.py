@@ -25,7 +25,8 @@ from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPostin
 from finance.pagination import PAGE_SIZE, Page
 from finance.repositories import revisions
 from finance.repositories.base import Repository
-from finance.repositories.posting import Draft, Key, Posted, draft, insert, look_up, replayed, stored
+from finance.repositories.draft import Draft, Key, draft, look_up
+from finance.repositories.posting import Posted, insert, replayed, stored
 from finance.repositories.postings import PostingRow, read_postings
 from finance.repositories.revisions import Revision
 
@@ -93,11 +94,10 @@ class JournalRepository(Repository[JournalEntry]):
         ledger_id = self._ledger_id
         await look_up(fetch, ((ledger_id, entry) for entry in entries), scope.currencies)
         drafts = [draft(ledger_id, entry, scope.currencies) for entry in entries]
-        new = await insert(fetch, drafts)
-        old = [each for each in drafts if each.key not in new]
-        hashes = await stored(fetch, old)
+        old = await insert(fetch, drafts)
+        hashes = await stored(fetch, [each for each in drafts if each.key in old])
         return [
-            Posted(each.entry.id, is_replay=False) if each.key in new else _replayed(each, hashes) for each in drafts
+            _replayed(each, hashes) if each.key in old else Posted(each.entry.id, is_replay=False) for each in drafts
         ]
 
     async def reverse(

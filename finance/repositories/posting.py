@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
-from finance.connection import Record
-from finance.errors import AccountNotFoundError, AmountError, EntryConflictError, FinanceError
-from finance.models import Account, NewEntry, NewPosting
-from finance.models.new_entry import require_balanced
+from finance.errors import AmountError, EntryConflictError, FinanceError
 from finance.money import decimals
-from finance.repositories.base import KnownCurrencies
-
-#: A ledger's id and an entry's.
-Key: TypeAlias = tuple[int, UUID]
-
-#: Runs a statement and returns its rows: that of a transaction, or one that commits by itself.
-Fetch: TypeAlias = Callable[..., Awaitable[Sequence[Record]]]
+from finance.repositories.draft import Draft, Fetch, Key
 
 # One statement, so that the guards see each entry with all its postings. It returns the keys that were new.
 _POST = """
 WITH {settings}entry AS (
-    INSERT INTO journal_entries (ledger_id, id, date, description, kind, reverses_id, content_hash, metadata,
-                                 amends_id, settles_id)
-    SELECT e.ledger_id, e.id, e.date, e.description, e.kind, e.reverses_id, e.content_hash, e.metadata::jsonb,
-           e.amends_id, e.settles_id
-      FROM {source}unnest($1::bigint[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
+    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_xid, recorded_by, kind,
+                                 reverses_id, metadata, amends_id, settles_id)
+    SELECT e.ledger_id, e.id, e.date, e.description, e.content_hash, (SELECT pg_current_xact_id()::text::bigint),
+           CURRENT_USER, e.kind, e.reverses_id, e.metadata::jsonb, e.amends_id, e.settles_id
+      FROM {source}unnest($1::bigint[], $2::uuid[], $3::date[], $4::text[], $5::bytea[], $6::text[], $7::uuid[],
                   $8::text[], $9::uuid[], $10::uuid[])
-               AS e(ledger_id, id, date, description, kind, reverses_id, content_hash, metadata, amends_id, settles_id)
+               AS e(ledger_id, id, date, description, content_hash, kind, reverses_id, metadata, amends_id, settles_id)
     ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
 ), lines AS (
     INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount, memo)
@@ -42,21 +33,42 @@ WITH {settings}entry AS (
 )
 SELECT ledger_id, id FROM entry
 """
-_IN_TRANSACTION = _POST.format(settings="", source="")
+# The same for entries of one ledger that say nothing more than most do: what is not sent need not be read either.
+_POST_PLAIN = """
+WITH {settings}entry AS (
+    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_xid, recorded_by)
+    SELECT $1, e.id, e.date, e.description, e.content_hash, (SELECT pg_current_xact_id()::text::bigint), CURRENT_USER
+      FROM {source}unnest($2::uuid[], $3::date[], $4::text[], $5::bytea[]) AS e(id, date, description, content_hash)
+    ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
+), lines AS (
+    INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
+    SELECT e.ledger_id, e.id, p.line, p.account_id, e.date, p.currency, p.amount
+      FROM entry AS e
+      JOIN unnest($6::uuid[], $7::int[], $8::bigint[], $9::text[], $10::numeric[])
+               AS p(entry_id, line, account_id, currency, amount) ON p.entry_id = e.id
+)
+SELECT ledger_id, id FROM entry
+"""
 # A statement that commits by itself has no BEGIN with which its settings could be sent. They are made before the
 # first row is, and end with it.
-_ALONE = _POST.format(
-    settings="settings AS MATERIALIZED ("
-    "SELECT set_config('lock_timeout', $18, true), set_config('finance.posting', $19, true)), ",
-    source="settings, ",
+_SETTINGS = (
+    "settings AS MATERIALIZED ("
+    "SELECT set_config('lock_timeout', ${}, true), set_config('finance.posting', ${}, true)), "
 )
+
+
+def _forms(post: str, parameters: int) -> tuple[str, str]:
+    """Return *post* for a transaction, and as a statement that commits by itself."""
+    settings = _SETTINGS.format(parameters + 1, parameters + 2)
+    return post.format(settings="", source=""), post.format(settings=settings, source="settings, ")
+
+
+_IN_TRANSACTION, _ALONE = _forms(_POST, 17)
+_PLAIN_IN_TRANSACTION, _PLAIN_ALONE = _forms(_POST_PLAIN, 10)
+
 _STORED = """
 SELECT j.ledger_id, j.id, j.content_hash FROM unnest($1::bigint[], $2::uuid[]) AS u(ledger_id, id)
   JOIN journal_entries AS j ON j.ledger_id = u.ledger_id AND j.id = u.id
-"""
-_CURRENCIES = """
-SELECT a.ledger_id, a.id, a.currency FROM unnest($1::bigint[], $2::bigint[]) AS u(ledger_id, id)
-  JOIN accounts AS a ON a.ledger_id = u.ledger_id AND a.id = u.id
 """
 # In this order everywhere: the ledgers' closing locks, then the accounts by their ids.
 _SHARE_LEDGERS = """
@@ -86,21 +98,6 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """An entry that balances, for a ledger, with the currency of each of its accounts."""
-
-    ledger_id: int
-    entry: NewEntry
-    currencies: Mapping[int, str]
-    content_hash: bytes
-
-    @property
-    def key(self) -> Key:
-        """What it is stored under."""
-        return self.ledger_id, self.entry.id
-
-
-@dataclass(frozen=True, slots=True)
 class Limit:
     """An account that has a limit: its balance, what is held of it, and between what it must stay."""
 
@@ -110,58 +107,10 @@ class Limit:
     maximum: Decimal | None
 
 
-def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
-    """Make a draft of *entry*, whose accounts were looked up by `look_up()`.
-
-    Raises:
-        AccountNotFoundError: An account is unknown, or of another ledger.
-        UnbalancedEntryError: Its postings do not sum to zero in a currency.
-    """
-    currencies = {}
-    for line in entry.postings:
-        currency = _currency(ledger_id, line, known)
-        if currency is None:
-            raise AccountNotFoundError(line.account_id)
-        currencies[line.account_id] = currency
-    require_balanced(entry, currencies)
-    return Draft(ledger_id, entry, currencies, entry.content_hash())
-
-
-async def look_up(fetch: Fetch, entries: Iterable[tuple[int, NewEntry]], known: KnownCurrencies) -> None:
-    """Find the currencies of all accounts that *entries*, each with its ledger, give by their ids.
-
-    Database:
-        One SELECT, where one is not *known* yet.
-    """
-    wanted: set[tuple[int, int]] = set()
-    rows: dict[tuple[int, int], Account] = {}
-    for ledger_id, entry in entries:
-        for line in entry.postings:
-            if isinstance(line.account, Account):
-                rows[line.account.ledger_id, line.account.id] = line.account
-            elif known.get(ledger_id, line.account) is None:
-                wanted.add((ledger_id, line.account))
-    for key in wanted & rows.keys():
-        known.add(*key, rows[key].currency)
-    if wanted := wanted - rows.keys():
-        ledgers, accounts = zip(*wanted, strict=True)
-        for row in await fetch(_CURRENCIES, ledgers, accounts):
-            known.add(row["ledger_id"], row["id"], row["currency"])
-
-
-def _currency(ledger_id: int, line: NewPosting, known: KnownCurrencies) -> str | None:
-    account = line.account
-    if not isinstance(account, Account):
-        return known.get(ledger_id, account)
-    if account.ledger_id != ledger_id:
-        raise AccountNotFoundError(account.name, account.currency)
-    return account.currency
-
-
 async def insert(
     fetch: Fetch, drafts: Sequence[Draft], *, lock_timeout: str | None = None, unordered: bool = False
 ) -> set[Key]:
-    """Store *drafts*, which have different keys, and return the keys of those that were not stored before.
+    """Store *drafts*, which have different keys, and return the keys of those that were stored before.
 
     Args:
         fetch: How to run the statement.
@@ -174,16 +123,20 @@ async def insert(
         BalanceLimitError: A limit is exceeded, or touched where that is refused.
     """
     # In one order whoever posts, so that two who post the same ids do not wait for each other.
-    ordered = sorted(drafts, key=lambda each: each.key)
-    columns = (*_entry_columns(ordered), *_posting_columns(ordered))
+    ordered = sorted(drafts, key=lambda each: (each.ledger_id, each.entry.id.int))
+    is_plain = ordered[0].ledger_id == ordered[-1].ledger_id and all(each.is_plain for each in ordered)
+    columns = _plain_columns(ordered) if is_plain else _columns(ordered)
     try:
         if lock_timeout is None:
-            rows = await fetch(_IN_TRANSACTION, *columns)
+            rows = await fetch(_PLAIN_IN_TRANSACTION if is_plain else _IN_TRANSACTION, *columns)
         else:
-            rows = await fetch(_ALONE, *columns, lock_timeout, "unordered" if unordered else "")
+            settings = (lock_timeout, "unordered" if unordered else "")
+            rows = await fetch(_PLAIN_ALONE if is_plain else _ALONE, *columns, *settings)
     except AmountError as error:
         raise _naming_the_amount(error, drafts) from error
-    return {(row["ledger_id"], row["id"]) for row in rows}
+    if len(rows) == len(drafts):
+        return set()
+    return {each.key for each in drafts} - {(row["ledger_id"], row["id"]) for row in rows}
 
 
 async def stored(fetch: Fetch, drafts: Sequence[Draft]) -> dict[Key, bytes | None]:
@@ -196,7 +149,7 @@ async def stored(fetch: Fetch, drafts: Sequence[Draft]) -> dict[Key, bytes | Non
 
 async def lock_limits(fetch: Fetch, drafts: Iterable[Draft]) -> dict[int, Limit]:
     """Lock every account of *drafts* until the transaction ends, and return those that have limits, by their ids."""
-    accounts = sorted({(each.ledger_id, account) for each in drafts for account in each.currencies})
+    accounts = sorted({(each.ledger_id, account) for each in drafts for account in each.account_ids})
     ledgers, ids = zip(*accounts, strict=True)
     await fetch(_SHARE_LEDGERS, sorted(set(ledgers)))
     rows = await fetch(_LOCK_ACCOUNTS, ledgers, ids)
@@ -221,33 +174,36 @@ def replayed(draft: Draft, content_hash: bytes | None) -> Posted:
     return Posted(draft.entry.id, is_replay=True)
 
 
-def _entry_columns(drafts: Sequence[Draft]) -> tuple[list[Any], ...]:
+def _plain_columns(drafts: Sequence[Draft]) -> tuple[Any, ...]:
     entries = [each.entry for each in drafts]
     return (
-        [each.ledger_id for each in drafts],
+        drafts[0].ledger_id,
         [entry.id for entry in entries],
         [entry.date for entry in entries],
         [entry.description for entry in entries],
-        [str(entry.kind) for entry in entries],
-        [entry.reverses_id for entry in entries],
         [each.content_hash for each in drafts],
-        [entry.details_json() for entry in entries],
-        [entry.amends_id for entry in entries],
-        [entry.settles_id for entry in entries],
+        [each.entry.id for each in drafts for _ in each.lines],
+        [number for each in drafts for number in range(1, len(each.lines) + 1)],
+        [line.account_id for each in drafts for line in each.lines],
+        [line.currency for each in drafts for line in each.lines],
+        [line.amount for each in drafts for line in each.lines],
     )
 
 
-def _posting_columns(drafts: Sequence[Draft]) -> tuple[list[Any], ...]:
-    lines = [(each, *numbered) for each in drafts for numbered in enumerate(each.entry.postings, start=1)]
-    accounts = [line.account_id for _, _, line in lines]
+def _columns(drafts: Sequence[Draft]) -> tuple[Any, ...]:
+    entries = [each.entry for each in drafts]
+    _, *of_entries_and_lines = _plain_columns(drafts)
     return (
-        [each.ledger_id for each, _, _ in lines],
-        [each.entry.id for each, _, _ in lines],
-        [number for _, number, _ in lines],
-        accounts,
-        [each.currencies[account] for (each, _, _), account in zip(lines, accounts, strict=True)],
-        [line.value for _, _, line in lines],
-        [line.memo for _, _, line in lines],
+        [each.ledger_id for each in drafts],
+        *of_entries_and_lines[:4],
+        [str(entry.kind) for entry in entries],
+        [entry.reverses_id for entry in entries],
+        [entry.details_json() for entry in entries],
+        [entry.amends_id for entry in entries],
+        [entry.settles_id for entry in entries],
+        [each.ledger_id for each in drafts for _ in each.lines],
+        *of_entries_and_lines[4:],
+        [line.memo for each in drafts for line in each.lines],
     )
 
 
@@ -255,7 +211,7 @@ def _naming_the_amount(error: AmountError, drafts: Sequence[Draft]) -> FinanceEr
     """Return *error* with the first amount of *drafts* that has too many decimals, which the database does not say."""
     if error.exponent is None:
         return error
-    for line in (line for each in drafts for line in each.entry.postings):
-        if decimals(line.value) > error.exponent:
-            return AmountError(line.value, error.reason, exponent=error.exponent)
+    for line in (line for each in drafts for line in each.lines):
+        if decimals(line.amount) > error.exponent:
+            return AmountError(line.amount, error.reason, exponent=error.exponent)
     return error
