@@ -16,6 +16,7 @@ from finance.pagination import Page
 
 if TYPE_CHECKING:
     from finance.embedded import EmbeddedServer
+    from finance.journal import LaneStats, Mended, Rebuilt
     from finance.models import (
         Account,
         AccountType,
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
         Statement,
         StatementLine,
     )
-    from finance.repositories import Amended, Placed, Posted, Revision, Settled
+    from finance.reports import Progress
+    from finance.repositories import Amended, Placed, Posted, PostingRow, Revision, Settled
+    from finance.roles import RoleNames
     from finance.unit_of_work import UnitOfWork
 
 __all__ = [
@@ -53,8 +56,10 @@ __all__ = [
     "Hold",
     "HoldStatus",
     "JournalEntry",
+    "LaneStats",
     "Ledger",
     "Listening",
+    "Mended",
     "NewEntry",
     "NewHold",
     "NewPosting",
@@ -65,9 +70,13 @@ __all__ = [
     "PoolStats",
     "Posted",
     "Posting",
+    "PostingRow",
+    "Progress",
+    "Rebuilt",
     "Retried",
     "Retry",
     "Revision",
+    "RoleNames",
     "Settled",
     "Statement",
     "StatementLine",
@@ -80,8 +89,11 @@ __all__ = [
 # Imported when first asked for: the models, and what stands on them, take as long to import as all the rest.
 _LATER = {
     "EmbeddedServer": "finance.embedded",
-    **dict.fromkeys(("Amended", "Placed", "Posted", "Revision", "Settled"), "finance.repositories"),
+    **dict.fromkeys(("Amended", "PostingRow", "Placed", "Posted", "Revision", "Settled"), "finance.repositories"),
+    "Progress": "finance.reports",
+    "RoleNames": "finance.roles",
     "UnitOfWork": "finance.unit_of_work",
+    **dict.fromkeys(("LaneStats", "Mended", "Rebuilt"), "finance.journal"),
     **dict.fromkeys(
         (
             "Account", "AccountType", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[1]
 NAMES = [
     "Account", "AccountType", "Acquired", "Amended", "Amount", "Connection", "Currency", "DatabaseManager",
     "EmbeddedServer", "EntryKind", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "JournalEntry",
-    "Ledger", "Listening", "NewEntry", "NewHold", "NewPosting", "Notification", "Outcome", "Page", "Placed",
-    "PoolStats", "Posted", "Posting", "Retried", "Retry", "Revision", "Settled", "Statement", "StatementLine",
-    "StatementRun", "UnitOfWork", "errors",
+    "LaneStats", "Ledger", "Listening", "Mended", "NewEntry", "NewHold", "NewPosting", "Notification", "Outcome",
+    "Page", "Placed", "PoolStats", "Posted", "Posting", "PostingRow", "Progress", "Rebuilt", "Retried", "Retry",
+    "Revision", "RoleNames", "Settled", "Statement", "StatementLine", "StatementRun", "UnitOfWork", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.

@@ -1,6 +1,7 @@
-"""The fast lane: the entries of concurrent callers, posted together, each with its own answer."""
+"""The fast lane, where concurrent callers post together, and the books' check of themselves."""
 
 from finance.journal.journal import Journal
 from finance.journal.lane import Lane, LaneStats
+from finance.journal.rebuilding import Mended, Rebuilt
 
-__all__ = ["Journal", "Lane", "LaneStats"]
+__all__ = ["Journal", "Lane", "LaneStats", "Mended", "Rebuilt"]
