@@ -27,13 +27,26 @@ _INSERTED = (
 )
 _UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds")
 _DELETED = ("currencies", "accounts")
+# Who wrote a row, and when, and the number of it: the database alone says so.
+_STAMPED = ("created_at", "imported_at", "placed_at", "placed_by", "recorded_at", "recorded_by", "recorded_xid")
 
 _FIND = """
 SELECT current_schema() AS schema, current_database() AS database,
        array(SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace
               AND c.relkind = 'r' AND c.relname = ANY ($1) ORDER BY 1) AS tables,
        array(SELECT p.oid::regprocedure::text FROM pg_proc AS p
-              WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = ANY ($2) ORDER BY 1) AS functions
+              WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = ANY ($2) ORDER BY 1) AS functions,
+       array(SELECT d.objid::regclass::text FROM pg_depend AS d JOIN pg_class AS c ON c.oid = d.refobjid
+              WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+                AND d.refobjsubid > 0 AND c.relnamespace = current_schema()::regnamespace
+                AND c.relname = ANY ($1) ORDER BY 1) AS sequences
+"""
+_WRITTEN = """
+SELECT c.relname::text AS table, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
+  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)
+   AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity = '' AND a.attname <> ALL ($2)
+ GROUP BY c.relname
 """
 
 
@@ -107,10 +120,12 @@ class Roles:
         found = await self._verbs.fetchrow(_FIND, [*tables, VERSION_TABLE], list(guards.FUNCTIONS))
         if found is None or VERSION_TABLE not in found["tables"]:
             raise SchemaMissingError(REVISION)
+        written = await self._verbs.fetch(_WRITTEN, ["ledgers", *_INSERTED], list(_STAMPED))
         return [
             *_made(names),
             *_owned(names, found["schema"], found["tables"], found["functions"]),
-            *_granted(names, found["schema"], found["tables"]),
+            *_revoked(names, found["schema"], found["tables"], found["functions"], found["sequences"]),
+            *_granted(names, found["schema"], found["tables"], {row["table"]: row["columns"] for row in written}),
             *_secured(names, [name for name in tables if name in found["tables"]]),
         ]
 
@@ -138,19 +153,37 @@ def _owned(names: RoleNames, schema: str, tables: list[str], functions: list[str
         yield f"ALTER FUNCTION {function} OWNER TO {owner}"
 
 
-def _granted(names: RoleNames, schema: str, tables: list[str]) -> Iterator[str]:
+def _revoked(
+    names: RoleNames, schema: str, tables: list[str], functions: list[str], sequences: list[str]
+) -> Iterator[str]:
+    place = quote_identifier(schema)
+    everyone = ", ".join(["PUBLIC", *map(quote_identifier, (names.app, names.tenant, names.reader))])
+    # The guards find what stands in their schema: a cluster that was once of version 14 lets all create there.
+    yield f"REVOKE CREATE ON SCHEMA {place} FROM {everyone}"
+    for table in tables:
+        yield f"REVOKE ALL ON {place}.{quote_identifier(table)} FROM {everyone}"
+    for function in functions:
+        yield f"REVOKE ALL ON FUNCTION {function} FROM {everyone}"
+    for sequence in sequences:
+        yield f"REVOKE ALL ON SEQUENCE {sequence} FROM {everyone}"
+
+
+def _granted(names: RoleNames, schema: str, tables: list[str], inserted: dict[str, str]) -> Iterator[str]:
+    """Write the grants; *inserted* are the columns of each table that are written by whoever inserts a row."""
     place = quote_identifier(schema)
     everyone = ", ".join(map(quote_identifier, (names.app, names.tenant, names.reader)))
     writers = ", ".join(map(quote_identifier, (names.app, names.tenant)))
     yield f"GRANT USAGE ON SCHEMA {place} TO {everyone}"
     for table in tables:
         quoted = f"{place}.{quote_identifier(table)}"
-        yield f"REVOKE ALL ON {quoted} FROM PUBLIC, {everyone}"
         yield f"GRANT SELECT ON {quoted} TO {everyone}"
-        for verb, written in (("INSERT", _INSERTED), ("UPDATE", _UPDATED), ("DELETE", _DELETED)):
+        if table in inserted:
+            whom = quote_identifier(names.app) if table == "ledgers" else writers
+            yield f"GRANT INSERT ({inserted[table]}) ON {quoted} TO {whom}"
+        for verb, written in (("UPDATE", _UPDATED), ("DELETE", _DELETED)):
             if table in written:
                 yield f"GRANT {verb} ON {quoted} TO {writers}"
-    yield f"GRANT INSERT, DELETE ON {place}.ledgers TO {quote_identifier(names.app)}"
+    yield f"GRANT DELETE ON {place}.ledgers TO {quote_identifier(names.app)}"
 
 
 def _secured(names: RoleNames, tables: list[str]) -> Iterator[str]:

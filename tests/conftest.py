@@ -149,7 +149,8 @@ class Servers:
         await self._stack.aclose()
 
 
-def _versions() -> list[str]:
+def versions() -> list[str]:
+    """Name every PostgreSQL that this machine can run."""
     present = ["18", "16"]
     if DEBIAN_15.is_dir():
         present.append("15")
@@ -172,7 +173,7 @@ async def server(servers: Servers) -> Server:
     return await servers.get("18")
 
 
-@pytest.fixture(scope="session", params=_versions())
+@pytest.fixture(scope="session", params=versions())
 def version(request: pytest.FixtureRequest) -> str:
     """Each PostgreSQL that this machine can run: a test that takes it runs once on each."""
     name: str = request.param

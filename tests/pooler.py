@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
@@ -18,7 +18,8 @@ from finance.embedded.owner import Owner
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 
 #: Every role that a test logs in as: PgBouncer knows its users by a file.
-USERS = ("finance", f"finance_test_owner{os.environ.get('PYTEST_XDIST_WORKER', '')}", "narrow")
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+USERS = ("finance", f"finance_test_owner{_WORKER}", f"finance_test_application{_WORKER}", "narrow")
 _PORT = 6432
 
 #: The folder of each PgBouncer that runs, and the query of the server's own URL.
@@ -33,14 +34,14 @@ def past_pooler(dsn: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def pooler_to(url: str, folder: Path) -> AsyncIterator[str]:
+async def pooler_to(url: str, folder: Path, users: Sequence[str] = USERS) -> AsyncIterator[str]:
     """Run PgBouncer in *folder* in front of the server that *url* names by its socket, and name the same through it."""
     assert PROGRAM is not None
     query = parse_qs(urlsplit(url).query)
     owner = Owner.of(folder)
     folder.mkdir(mode=0o755)
     os.chown(folder, owner.uid, owner.gid)
-    (folder / "users").write_text("".join(f'"{user}" ""\n' for user in USERS))
+    (folder / "users").write_text("".join(f'"{user}" ""\n' for user in users))
     (folder / "ini").write_text(
         f"[databases]\n* = host={query['host'][0]} port={query['port'][0]}\n"
         "[pgbouncer]\npool_mode = transaction\nauth_type = trust\n"

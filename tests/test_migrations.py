@@ -49,7 +49,7 @@ UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constra
   FROM pg_constraint WHERE connamespace = $1::regnamespace
 UNION ALL SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid)
   FROM pg_index JOIN pg_class AS c ON c.oid = indrelid WHERE c.relnamespace = $1::regnamespace
-UNION ALL SELECT 'function', proname, oidvectortypes(proargtypes), pg_get_functiondef(oid)
+UNION ALL SELECT 'function', proname, oidvectortypes(proargtypes), concat_ws(' ', pg_get_functiondef(oid), proacl::text)
   FROM pg_proc WHERE pronamespace = $1::regnamespace
 UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, tgenabled::text || pg_get_triggerdef(t.oid)
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid

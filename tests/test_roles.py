@@ -273,6 +273,26 @@ async def test_making_them_again_changes_nothing(world: World) -> None:
         assert await db.fetch(query) == before
 
 
+async def test_making_them_takes_back_what_was_given(world: World) -> None:
+    """A schema in which all may create, as before version 15, would let anybody put functions before the guards."""
+    given = (
+        "GRANT CREATE ON SCHEMA public TO PUBLIC",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC",
+        "GRANT ALL ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {NAMES.app}",
+        f"GRANT UPDATE (amount) ON postings TO {NAMES.app}",
+    )
+    async with DatabaseManager(world.dsn) as db:
+        for sql in given:
+            await db.execute(sql)
+        await db.roles.create(PREFIX)
+    async with world.as_("app") as db:
+        for sql in BEHIND_THE_RULES:
+            with pytest.raises(DatabaseError) as caught:
+                await db.execute(sql)
+            assert caught.value.sqlstate == DENIED, sql
+
+
 async def test_an_ordinary_login_cannot_make_them(world: World) -> None:
     """Nothing is changed halfway."""
     async with world.as_("app") as db:

@@ -40,6 +40,13 @@ WRITING = (
     "settle_holds",
 )
 OTHERS = ("close_period", "count_version", "new_entry_id", "refuse_change", "refuse_from_outside", "stamp_closing")
+NEW = ("refuse_posing",)
+# The triggers that are made anew, and what each does; the rest of them is the same before and after.
+ON_CHANGE = (
+    ("accounts_record_adjustment", "balance", "record_adjustment()"),
+    ("accounts_guard_held", "held", "refuse_change('ck_accounts_held_derived')"),
+)
+ADMITTING = (("journal_entries", "INSERT"), ("postings", "INSERT"), ("holds", "UPDATE"))
 
 
 def upgrade() -> None:
@@ -48,18 +55,41 @@ def upgrade() -> None:
         op.execute(file.read_text("utf-8"))
     for function in WRITING:
         op.execute(f"ALTER FUNCTION {function} SECURITY DEFINER")
-    for function in (*WRITING, *OTHERS):
+    for function in (*WRITING, *OTHERS, *NEW):
         op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
+    record_changes(" OR NOT has_table_privilege('accounts'::regclass, 'TRIGGER')")
+    for table, verb in ADMITTING:
+        op.execute(
+            f"CREATE TRIGGER {table}_admit AFTER {verb} ON {table} FOR EACH STATEMENT"
+            f" WHEN (NOT has_table_privilege('{table}'::regclass, 'TRIGGER'))"
+            f" EXECUTE FUNCTION refuse_posing('ck_{table}_not_posing')"
+        )
 
 
 def downgrade() -> None:
     pin_search_path()
+    for table, _ in ADMITTING:
+        op.execute(f"DROP TRIGGER {table}_admit ON {table}")
+    record_changes("")
+    op.execute("DROP FUNCTION refuse_posing()")
     sql = RECORD_ADJUSTMENT_BEFORE.read_text("utf-8")
     op.execute(sql.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
     for function in WRITING:
         op.execute(f"ALTER FUNCTION {function} SECURITY INVOKER")
     for function in (*WRITING, *OTHERS):
         op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO PUBLIC")
+
+
+def record_changes(or_whoever: str) -> None:
+    """Make the triggers anew that see what nobody but a guard may do in silence."""
+    for trigger, column, function in ON_CHANGE:
+        op.execute(f"DROP TRIGGER {trigger} ON accounts")
+        op.execute(
+            f"CREATE TRIGGER {trigger} AFTER UPDATE ON accounts FOR EACH ROW"
+            f" WHEN (OLD.{column} IS DISTINCT FROM NEW.{column} AND (pg_trigger_depth() = 0{or_whoever}"
+            " OR current_setting('finance.applying', true) IS DISTINCT FROM 'books ' || pg_trigger_depth()::text))"
+            f" EXECUTE FUNCTION {function}"
+        )
 
 
 def pin_search_path() -> None:

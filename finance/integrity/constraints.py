@@ -108,6 +108,7 @@ def _plain(what: str, longest: int) -> Callable[[Detail], FinanceError]:
 
 
 _OWN_GUARD = _sealed("the triggers of the books serve the tables of the books only", "drop the trigger")
+_POSING = _sealed("no trigger but those of the books writes as one of them", "reset finance.applying")
 
 BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     # ledgers and currencies
@@ -174,6 +175,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     ),
     "ck_journal_entries_sealed": _sealed("of a journal entry only the description and the metadata change"),
     "ck_journal_entries_own_guard": _OWN_GUARD,
+    "ck_journal_entries_not_posing": _POSING,
     "uq_journal_entries_ledger_id_amends_id": lambda _: AlreadyReversedError(None),
     "ck_journal_entries_amendment_normal": _invalid("an amendment is an entry of kind normal, and amends another"),
     "ck_journal_entries_amendment_reversed": _invalid("an entry amends one that is reversed; reverse that too"),
@@ -198,6 +200,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_holds_time_over": _invalid("a hold expires when its time is over; release it before that"),
     "ck_holds_sealed": _sealed("a hold never changes", "release it and place another"),
     "ck_holds_own_guard": _OWN_GUARD,
+    "ck_holds_not_posing": _POSING,
     # postings
     "ck_postings_amount_nonzero": lambda _: AmountError(0, "a posting of zero says nothing; leave it out"),
     "ck_postings_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
@@ -209,6 +212,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_postings_period_open": _period_closed,
     "ck_postings_entry_not_sealed": _sealed("no posting joins an entry that is committed, or reversed"),
     "ck_postings_own_guard": _OWN_GUARD,
+    "ck_postings_not_posing": _POSING,
     "ck_postings_sealed": _sealed("a committed posting never changes"),
     "fk_postings_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
     "fk_postings_account_id_accounts": lambda detail: AccountNotFoundError(detail.get("account")),

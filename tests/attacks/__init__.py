@@ -1,1 +1,1 @@
-"""The attacks on the books, each tried on every PostgreSQL as the role that owns the schema."""
+"""The attacks on the books: on every PostgreSQL as the role that owns the schema, and on one as the application."""

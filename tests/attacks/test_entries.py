@@ -145,6 +145,7 @@ async def test_executemany_of_half_an_entry_is_refused(victim: Victim) -> None:
     assert await victim.balances() == (Decimal(-40), Decimal(40))
 
 
+@pytest.mark.owners("COPY FROM is not for tables with row-level security")
 @pytest.mark.parametrize("cut", [1, 2, 3])
 async def test_copy_may_be_cut_at_any_row(victim: Victim, cut: int) -> None:
     """A load that is cut in two, wherever, is one entry all the same."""
@@ -158,6 +159,7 @@ async def test_copy_may_be_cut_at_any_row(victim: Victim, cut: int) -> None:
     assert await victim.balances() == (Decimal(-50), Decimal(50))
 
 
+@pytest.mark.owners("COPY FROM is not for tables with row-level security")
 async def test_copy_of_half_an_entry_is_refused(victim: Victim) -> None:
     """COPY fires the guards as INSERT does."""
     with pytest.raises(UnbalancedEntryError):
@@ -168,6 +170,7 @@ async def test_copy_of_half_an_entry_is_refused(victim: Victim) -> None:
     assert await victim.balances() == (Decimal(-40), Decimal(40))
 
 
+@pytest.mark.owners("COPY FROM is not for tables with row-level security")
 async def test_copy_of_entries_comes_before_that_of_their_postings(victim: Victim) -> None:
     """Both by COPY, in one transaction, is how a load is written."""
     async with victim.driver() as driver:

@@ -9,7 +9,7 @@ from finance.errors import AmountError, DatabaseError, SealedError, UnbalancedEn
 from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
 
 _SETTINGS = ["books", "books 0", "books 1", "books 2", "adjustment", "adjustment 0", "adjustment 1", "x"]
-_RAW = "UPDATE accounts SET balance = balance + 5 WHERE id = {food};"
+RAW = "UPDATE accounts SET balance = balance + 5 WHERE id = {food};"
 
 
 def _forge(value: str) -> str:
@@ -23,7 +23,7 @@ async def test_the_setting_says_nothing_at_top_level(victim: Victim, value: str)
         _forge(value)
         + PAIR
         + _forge(value)
-        + _RAW
+        + RAW
         + _forge(value)
         + HEAD.replace("{new}", "{new2}")
         + lines(("{food}", 1), entry="{new2}")
@@ -38,7 +38,7 @@ async def test_the_setting_says_nothing_at_top_level(victim: Victim, value: str)
 @pytest.mark.parametrize("value", _SETTINGS)
 async def test_the_setting_of_a_session_says_nothing_either(victim: Victim, value: str) -> None:
     """Not even when the whole session has it, and an adjustment is settled at once."""
-    await victim.run(f"SET finance.applying = '{value}';" + _RAW + "SET CONSTRAINTS ALL IMMEDIATE;" + _RAW)
+    await victim.run(f"SET finance.applying = '{value}';" + RAW + "SET CONSTRAINTS ALL IMMEDIATE;" + RAW)
 
     assert (*await victim.balances(), await victim.adjusted()) == (-40, 50, -10)
 
@@ -59,10 +59,10 @@ async def test_the_setting_opens_nothing(steady: Victim, value: str, attack: str
     await assert_refused(steady, _forge(value) + attack, SealedError)
 
 
-_OWN_TABLE = "CREATE TEMP TABLE mine (id bigint) ON COMMIT DROP;"
+OWN_TABLE = "CREATE TEMP TABLE mine (id bigint) ON COMMIT DROP;"
 
 
-def _own_trigger(body: str, *, table: str = "mine", timing: str = "AFTER INSERT") -> str:
+def own_trigger(body: str, *, table: str = "mine", timing: str = "AFTER INSERT") -> str:
     """Write a trigger of one's own that runs *body*, and the statement that fires it on one's own table."""
     return (
         f"CREATE FUNCTION pg_temp.mine() RETURNS trigger LANGUAGE plpgsql AS $t$ BEGIN {body} RETURN NEW; END $t$;"
@@ -70,12 +70,12 @@ def _own_trigger(body: str, *, table: str = "mine", timing: str = "AFTER INSERT"
     )
 
 
-_FIRE = "INSERT INTO mine VALUES (1);"
+FIRE = "INSERT INTO mine VALUES (1);"
 
 
 async def test_a_balance_set_in_a_trigger_of_ones_own_is_recorded(victim: Victim) -> None:
     """A statement below somebody's trigger is a statement of somebody."""
-    await victim.run(_OWN_TABLE + _own_trigger(_RAW) + _FIRE)
+    await victim.run(OWN_TABLE + own_trigger(RAW) + FIRE)
 
     assert (*await victim.balances(), await victim.adjusted()) == (-40, 45, -5)
 
@@ -83,7 +83,7 @@ async def test_a_balance_set_in_a_trigger_of_ones_own_is_recorded(victim: Victim
 @pytest.mark.direct("its function is of the session")
 async def test_an_entry_posted_in_a_trigger_of_ones_own_is_applied(victim: Victim) -> None:
     """An application's own trigger may post."""
-    await victim.run(_OWN_TABLE + _own_trigger(PAIR) + _FIRE)
+    await victim.run(OWN_TABLE + own_trigger(PAIR) + FIRE)
 
     assert await victim.balances() == (-50, 50)
 
@@ -99,9 +99,8 @@ async def test_an_entry_posted_in_a_trigger_of_ones_own_is_applied(victim: Victi
         ("DELETE FROM monthly_totals;", SealedError),
         ("UPDATE postings SET amount = 1;", SealedError),
         (lines(("{food}", 1), ("{checking}", -1), first=3, entry="{entry}"), SealedError),
-        # The two verbs that no guard uses are refused whatever the setting.
+        # A verb that no guard uses is refused whatever the setting.
         (_forge("books 1").replace("SELECT", "PERFORM") + "UPDATE unsettled SET entry_id = {entry};", SealedError),
-        (_forge("books 1").replace("SELECT", "PERFORM") + "DELETE FROM monthly_totals;", SealedError),
         # The depth is that of the trigger, not the one above or below it.
         (_forge("books 0").replace("SELECT", "PERFORM") + "DELETE FROM unsettled;", SealedError),
         (_forge("books 2").replace("SELECT", "PERFORM") + "DELETE FROM unsettled;", SealedError),
@@ -109,16 +108,16 @@ async def test_an_entry_posted_in_a_trigger_of_ones_own_is_applied(victim: Victi
 )
 async def test_a_trigger_of_ones_own_is_guarded(steady: Victim, body: str, error: type[FinanceError]) -> None:
     """Being below a trigger is no pass."""
-    await assert_refused(steady, _OWN_TABLE + _own_trigger(body) + _FIRE, error)
+    await assert_refused(steady, OWN_TABLE + own_trigger(body) + FIRE, error)
 
 
 @pytest.mark.direct("its function is of the session")
 @pytest.mark.parametrize("value", ["books", "books 0", "books 2", "adjustment 0", "adjustment 2"])
 async def test_a_wrong_depth_in_a_trigger_of_ones_own_hides_nothing(victim: Victim, value: str) -> None:
     """The setting names the depth of the trigger that the guard runs in."""
-    body = _forge(value).replace("SELECT", "PERFORM") + _RAW + _forge(value).replace("SELECT", "PERFORM") + PAIR
+    body = _forge(value).replace("SELECT", "PERFORM") + RAW + _forge(value).replace("SELECT", "PERFORM") + PAIR
 
-    await victim.run(_OWN_TABLE + _own_trigger(body) + _FIRE)
+    await victim.run(OWN_TABLE + own_trigger(body) + FIRE)
 
     assert (*await victim.balances(), await victim.adjusted()) == (-50, 55, -5)
 
@@ -128,7 +127,7 @@ async def test_deleting_from_the_queue_below_a_trigger_gains_nothing(own_victim:
     forged = _forge("books 1").replace("SELECT", "PERFORM") + "DELETE FROM unsettled;"
 
     await assert_refused(
-        own_victim, _OWN_TABLE + _own_trigger(forged) + HEAD + lines(("{food}", 1)) + _FIRE, UnbalancedEntryError
+        own_victim, OWN_TABLE + own_trigger(forged) + HEAD + lines(("{food}", 1)) + FIRE, UnbalancedEntryError
     )
 
 
@@ -137,15 +136,15 @@ async def test_a_forged_row_in_the_queue_gains_nothing(own_victim: Victim) -> No
     forged = _forge("books 1").replace("SELECT", "PERFORM") + "INSERT INTO unsettled VALUES ({ledger}, {new}, true);"
 
     await own_victim.run(
-        _OWN_TABLE
-        + _own_trigger(forged)
+        OWN_TABLE
+        + own_trigger(forged)
         + "WITH e AS ("
         + HEAD.rstrip(";")
         + ") "
         + lines(("{food}", 10), ("{checking}", -10))
-        + _FIRE
+        + FIRE
         + lines(("{food}", 5), first=3)
-        + _RAW
+        + RAW
     )
 
     assert (*await own_victim.balances(), await own_victim.adjusted()) == (-50, 60, -10)
@@ -154,9 +153,9 @@ async def test_a_forged_row_in_the_queue_gains_nothing(own_victim: Victim) -> No
 
 async def test_a_forged_setting_below_a_trigger_is_found(own_victim: Victim) -> None:
     """The one way to hide a balance: a trigger of one's own that claims to be a guard. Verification names it."""
-    forged = _forge("books 1").replace("SELECT", "PERFORM") + _RAW
+    forged = _forge("books 1").replace("SELECT", "PERFORM") + RAW
 
-    await own_victim.run(_OWN_TABLE + _own_trigger(forged) + _FIRE)
+    await own_victim.run(OWN_TABLE + own_trigger(forged) + FIRE)
 
     assert [problem.rule for problem in (await own_victim.verify()).problems] == ["balance differs from postings"]
 
@@ -169,7 +168,7 @@ _ROLL_UP = "IF NEW.id = {food} THEN UPDATE accounts SET balance = balance + 1 WH
 
 async def test_a_trigger_on_accounts_that_sets_a_balance_is_recorded(own_victim: Victim) -> None:
     """It runs below the guard's own UPDATE, and is told from it by its depth."""
-    await own_victim.run(_own_trigger(_ROLL_UP, table="accounts", timing="AFTER UPDATE") + PAIR)
+    await own_victim.run(own_trigger(_ROLL_UP, table="accounts", timing="AFTER UPDATE") + PAIR)
 
     assert (*await own_victim.balances(), await own_victim.balance(own_victim.capped)) == (-50, 50, 1)
     assert await own_victim.adjusted() == -1
@@ -180,7 +179,7 @@ async def test_a_trigger_on_entries_that_posts_is_applied(own_victim: Victim) ->
     """It runs below the guard that records an adjustment, and is not taken for it."""
     body = "IF NEW.kind = 'adjustment' THEN " + HEAD + lines(("{food}", 10), ("{checking}", -10)) + " END IF;"
 
-    await own_victim.run(_own_trigger(body, table="journal_entries") + _RAW)
+    await own_victim.run(own_trigger(body, table="journal_entries") + RAW)
 
     assert (*await own_victim.balances(), await own_victim.adjusted()) == (-50, 55, -5)
     assert (await own_victim.verify()).is_clean
@@ -295,6 +294,7 @@ async def test_the_queue_guards_attached_elsewhere_change_nothing(steady: Victim
     )
 
 
+@pytest.mark.owners("nobody else may call it")
 async def test_balancing_by_hand_is_a_posting_like_any(victim: Victim) -> None:
     """The function that settles an adjustment can be called, and keeps the books when it is."""
     await victim.run(HEAD + lines(("{food}", 3)) + "SELECT balance_adjustment({ledger}, {new});")
@@ -359,7 +359,7 @@ async def test_a_hostile_search_path_is_not_followed(own_victim: Victim, path: s
     await assert_refused(own_victim, hostile + HEAD + lines(("{food}", 10)), UnbalancedEntryError)
     await assert_refused(own_victim, hostile + "DELETE FROM public.unsettled;", SealedError)
     await assert_refused(own_victim, hostile + "UPDATE public.monthly_totals SET debit = 0;", SealedError)
-    await own_victim.run(hostile + PAIR + _RAW)
+    await own_victim.run(hostile + PAIR + RAW)
 
     assert (*await own_victim.balances(), await own_victim.adjusted()) == (-50, 55, -5)
     assert (await own_victim.verify()).is_clean
@@ -383,7 +383,7 @@ _PLANS = [
 @pytest.mark.parametrize("setting", _PLANS)
 async def test_a_sessions_settings_change_nothing(victim: Victim, setting: str) -> None:
     """How a session plans, prints and parses is not what its books hold."""
-    await victim.run(f"SET LOCAL {setting};" + PAIR + _RAW)
+    await victim.run(f"SET LOCAL {setting};" + PAIR + RAW)
     await assert_refused(
         victim,
         f"SET LOCAL {setting};" + HEAD.replace("{new}", "{new2}") + lines(("{food}", 1), entry="{new2}"),

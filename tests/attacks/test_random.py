@@ -10,7 +10,7 @@ from uuid import UUID
 
 from finance import FinanceError
 from finance.errors import DatabaseError
-from tests.attacks.victim import HEAD, Victim, lines
+from tests.attacks.victim import DENIED, HEAD, Victim, lines
 
 _ROUNDS = 40
 _CROWD = 5
@@ -74,7 +74,8 @@ async def test_whatever_a_crowd_does_the_books_stay_clean(victim: Victim) -> Non
                 await victim.run("SET LOCAL lock_timeout = '50ms';" + text, isolation=isolation)
                 outcomes["stored"] += 1
             except FinanceError as error:
-                outcomes[type(error).__name__] += 1
+                is_denied = getattr(error, "sqlstate", None) == DENIED and not victim.is_owner
+                outcomes["denied" if is_denied else type(error).__name__] += 1
 
     await asyncio.gather(*(member(number) for number in range(_CROWD)))
 

@@ -16,7 +16,7 @@ from finance.errors import (
     UnbalancedEntryError,
 )
 from tests.attacks.test_postings import REVERSAL
-from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
+from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines, refused
 
 _LATE = lines(("{food}", 1), ("{checking}", -1), first=3, entry="{entry}")
 
@@ -226,10 +226,10 @@ async def test_the_orm_cannot_change_or_delete_an_entry(victim: Victim) -> None:
     async with victim.db.unit_of_work(victim.ledger) as uow:
         stored = await uow.journal.get_one(victim.entry)
         stored.postings[0].amount += 1
-        with pytest.raises(SealedError):
+        with refused(victim, SealedError):
             await uow.connection.fetchval("SELECT 1")
         await uow.rollback()
-    with pytest.raises(SealedError):
+    with refused(victim, SealedError):
         async with victim.db.unit_of_work(victim.ledger) as uow:
             await uow.journal.remove(await uow.journal.get_one(victim.entry))
 
@@ -239,7 +239,7 @@ async def test_the_orm_cannot_change_or_delete_an_entry(victim: Victim) -> None:
 )
 async def test_core_cannot_change_or_delete_an_entry(victim: Victim, statement: object) -> None:
     """As raw SQL; the error that leaves the unit of work is typed."""
-    with pytest.raises(SealedError):
+    with refused(victim, SealedError):
         async with victim.db.unit_of_work(victim.ledger) as uow:
             await uow.session.execute(statement)  # type: ignore[call-overload]
 

@@ -10,7 +10,18 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.chaos.lab import Lab
-from benchmarks.chaos.scenarios import SCENARIOS, batch_of, cancels, commits, lane, processes, run_batch, skew, sweep
+from benchmarks.chaos.scenarios import (
+    SCENARIOS,
+    batch_of,
+    cancels,
+    commits,
+    lane,
+    processes,
+    run_batch,
+    skew,
+    sweep,
+    tenants,
+)
 from benchmarks.chaos.verdict import Verdict, line
 
 #: A fault that is not survived must not hold up the others.
@@ -249,6 +260,21 @@ async def test_injected_faults_are_survived(verdicts: Verdicts) -> None:
 async def test_callers_of_the_fast_lane_do_not_harm_each_other(lab: Lab, form: str) -> None:
     """G1: held locks, refusals, limits, cancellation and disconnection."""
     require(await lane.FORMS[form](lab))
+
+
+# --- rights ------------------------------------------------------------------------------------------
+
+
+async def test_each_role_may_do_just_what_is_its_own(verdicts: Verdicts) -> None:
+    """K1: every table by every verb of SQL, every guard, and every verb of ours; else it is SQLSTATE 42501."""
+    for verdict in await verdicts("K1"):
+        require(verdict)
+
+
+@pytest.mark.parametrize("way", tenants.WAYS)
+async def test_tenants_never_see_each_other(lab: Lab, way: str) -> None:
+    """K2: on shared connections, cancelled at random; without a ledger there is nothing to see."""
+    require(await tenants.isolation(lab, way))
 
 
 # --- two servers -------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ FUNCTIONS = (
     "new_entry_id",
     "refuse_change",
     "refuse_from_outside",
+    "refuse_posing",
     "refuse_postings",
     "expire_holds",
     "settle_holds",
@@ -43,13 +44,22 @@ FUNCTIONS = (
 
 #: These do nothing that needs the rights of the tables' owner.
 PLAIN = frozenset(
-    ("new_entry_id", "refuse_change", "refuse_from_outside", "count_version", "close_period", "stamp_closing")
+    (
+        "new_entry_id",
+        "refuse_change",
+        "refuse_from_outside",
+        "refuse_posing",
+        "count_version",
+        "close_period",
+        "stamp_closing",
+    )
 )
 
 # True for a statement that no guard has written. A guard names the depth of the trigger that it runs in:
-# a trigger of somebody else that its statement sets off runs deeper, and counts as outside.
+# a trigger of somebody else that its statement sets off runs deeper, and counts as outside. So does whoever
+# may not write triggers on the table, whatever the setting says: the guards write as its owner.
 _FROM_OUTSIDE = (
-    "pg_trigger_depth() = 0"
+    "pg_trigger_depth() = 0 OR NOT has_table_privilege('accounts'::regclass, 'TRIGGER')"
     " OR current_setting('finance.applying', true) IS DISTINCT FROM 'books ' || pg_trigger_depth()::text"
 )
 
@@ -75,6 +85,17 @@ def _refused(table: str, verb: str, rule: str, *, unless_by_guards: bool = False
     function, name = ("refuse_from_outside", "guard") if unless_by_guards else ("refuse_change", "no")
     action = f"FOR EACH STATEMENT EXECUTE FUNCTION {function}('{rule}')"
     return Trigger(f"{table}_{name}_{verb.lower()}", table, f"BEFORE {verb}", action)
+
+
+def _admit(table: str, verb: str) -> Trigger:
+    """Return what fires before the guard of *table*, by its name, for whoever is not the owner."""
+    return Trigger(
+        f"{table}_admit",
+        table,
+        f"AFTER {verb}",
+        f"FOR EACH STATEMENT WHEN (NOT has_table_privilege('{table}'::regclass, 'TRIGGER'))"
+        f" EXECUTE FUNCTION refuse_posing('ck_{table}_not_posing')",
+    )
 
 
 def _triggers() -> tuple[Trigger, ...]:
@@ -106,7 +127,8 @@ def _triggers() -> tuple[Trigger, ...]:
         )
         for table in ("ledgers", "currencies", "accounts")
     ]
-    return (*sealed, *derived, *untruncated, *removed, *_ROW_TRIGGERS)
+    admitted = [_admit("journal_entries", "INSERT"), _admit("postings", "INSERT"), _admit("holds", "UPDATE")]
+    return (*sealed, *derived, *untruncated, *removed, *admitted, *_ROW_TRIGGERS)
 
 
 # The fields of an account whose changes `version` counts.
