@@ -15,6 +15,9 @@ Work = Callable[[], Awaitable[int]]
 #: Connects us and a peer, and lends the work of each.
 Sides = Callable[[], AbstractAsyncContextManager[tuple[Work, Work]]]
 
+#: What a round found of us and of the peer.
+Pair = tuple[float, float]
+
 ROUNDS = 9
 
 #: Turns of each within a round: what else the machine does meets both alike.
@@ -57,25 +60,34 @@ async def compare(row: Row, sides: Sides, *, rounds: int = ROUNDS) -> Result:
 
     `spread` is the largest deviation of a round's ratio from the median, as a share of it.
     """
-    pairs = [await _round(sides) for _ in range(rounds)]
+    return judge(row, await rates(sides, rounds=rounds))
+
+
+async def rates(sides: Sides, *, rounds: int = ROUNDS) -> list[Pair]:
+    """Return the operations a second of both in each round, as `compare()` measures them."""
+    return [await _round(sides) for _ in range(rounds)]
+
+
+def judge(row: Row, pairs: Sequence[Pair], *, unit: str = "operations/s", lower_is_better: bool = False) -> Result:
+    """Make the result of *row* from what each round found of us and of the peer, in *unit*."""
     ratios = [our / peer for our, peer in pairs]
     ratio = statistics.median(ratios)
     return Result(
         row.name,
-        "operations/s",
+        unit,
         statistics.median(our for our, _ in pairs),
         statistics.median(peer for _, peer in pairs),
         row.peer_name,
         ratio,
         row.floor,
         row.goal,
-        lower_is_better=False,
-        rounds=rounds,
+        lower_is_better=lower_is_better,
+        rounds=len(pairs),
         spread=max(abs(each - ratio) for each in ratios) / ratio,
     )
 
 
-async def _round(sides: Sides) -> tuple[float, float]:
+async def _round(sides: Sides) -> Pair:
     """Return the operations a second of both, over turns that alternate."""
     seconds, operations = [0.0, 0.0], [0, 0]
     async with sides() as works:

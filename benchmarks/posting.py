@@ -95,17 +95,18 @@ class Ours:
     async def post(self, _caller: int, transfer: Transfer, /) -> None:
         """Post one entry; that a limit refuses it is an answer too."""
         with suppress(BalanceLimitError):
-            await self._db.journal.post(_entry(transfer), ledger=self._ledger_id)
+            await self._db.journal.post(entry_of(transfer), ledger=self._ledger_id)
 
     async def post_many(self, transfers: Sequence[Transfer]) -> None:
         """Post one entry for each of *transfers*."""
-        answers = await self._db.journal.post_many([_entry(each) for each in transfers], ledger=self._ledger_id)
+        answers = await self._db.journal.post_many([entry_of(each) for each in transfers], ledger=self._ledger_id)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
 
 
-def _entry(transfer: Transfer) -> NewEntry:
+def entry_of(transfer: Transfer) -> NewEntry:
+    """Make the entry that *transfer* becomes, with an id of its own."""
     day, description, debit, credit, amount = transfer
     return NewEntry(day, description, [NewPosting(debit, amount), NewPosting(credit, -amount)])
 
