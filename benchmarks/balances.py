@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 
+from benchmarks.books import Books
 from benchmarks.harness import Result, Row, Work, compare
 from benchmarks.history import History, books_with, scaled
-from benchmarks.posting import Books
 from finance import DatabaseManager, UnitOfWork
 
 ROWS = {

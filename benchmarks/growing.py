@@ -1,7 +1,7 @@
 """The same books after twelve years and after six weeks, side by side: P9 of the targets.
 
 A thousand accounts take 1,140 entries a day: 50,000 in 44 days, 5,000,000 in twelve years. Both are made by bulk SQL
-with the guards off, then measured with all of them on.
+with the guards off, then measured with all of them on. FINANCE_BENCH_SIZE changes the large ones only.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from benchmarks.books import Books
 from benchmarks.harness import Pair, Result, Row, Work, judge, rates
 from benchmarks.history import History, books_with, scaled
-from benchmarks.posting import Books
 from finance import DatabaseManager, NewEntry, NewPosting
 
 _PEER = "100,000 postings"
@@ -61,7 +61,7 @@ class Bench:
 
 async def measure(name: str, dsn: str) -> list[Result]:
     """Measure the row *name*: the worst of the works, then each of them, in milliseconds an operation."""
-    large, small = (_history(entries) for entries in (_LARGE, _SMALL))
+    large, small = _history(max(_SMALL, scaled(_LARGE))), _history(_SMALL)
     async with (
         books_with(large, dsn, "growing_large") as (large_dsn, large_books),
         books_with(small, dsn, "growing_small") as (small_dsn, small_books),
@@ -93,4 +93,4 @@ def _row(work: str) -> Row:
 
 
 def _history(entries: int) -> History:
-    return History(scaled(entries), max(1, scaled(entries) // _ENTRIES_A_DAY))
+    return History(entries, max(1, entries // _ENTRIES_A_DAY))

@@ -7,7 +7,7 @@ import gc
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 
 #: A measured work: it does its work once and returns how many operations that were.
 Work = Callable[[], Awaitable[int]]
@@ -17,6 +17,9 @@ Sides = Callable[[], AbstractAsyncContextManager[tuple[Work, Work]]]
 
 #: What a round found of us and of the peer.
 Pair = tuple[float, float]
+
+#: What Python's cyclic collector may do during a turn.
+Collector = Callable[[], AbstractContextManager[None]]
 
 ROUNDS = 9
 
@@ -52,7 +55,29 @@ class Row:
     goal: float
 
 
-async def compare(row: Row, sides: Sides, *, rounds: int = ROUNDS) -> Result:
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python's cyclic collector out of a turn: works that alternate meet it in step, always in the same one."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def collected() -> Iterator[None]:
+    """Leave the collector on, with nothing old to look at: a work that makes many objects pays for its own."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+async def compare(row: Row, sides: Sides, *, rounds: int = ROUNDS, collector: Collector = uncollected) -> Result:
     """Measure operations a second of both, in rounds of several turns each, after one turn that does not count.
 
     Each round connects both anew: a back end that the machine happens to run beside its client is slower by half
@@ -60,12 +85,12 @@ async def compare(row: Row, sides: Sides, *, rounds: int = ROUNDS) -> Result:
 
     `spread` is the largest deviation of a round's ratio from the median, as a share of it.
     """
-    return judge(row, await rates(sides, rounds=rounds))
+    return judge(row, await rates(sides, rounds=rounds, collector=collector))
 
 
-async def rates(sides: Sides, *, rounds: int = ROUNDS) -> list[Pair]:
+async def rates(sides: Sides, *, rounds: int = ROUNDS, collector: Collector = uncollected) -> list[Pair]:
     """Return the operations a second of both in each round, as `compare()` measures them."""
-    return [await _round(sides) for _ in range(rounds)]
+    return [await _round(sides, collector) for _ in range(rounds)]
 
 
 def judge(row: Row, pairs: Sequence[Pair], *, unit: str = "operations/s", lower_is_better: bool = False) -> Result:
@@ -87,7 +112,7 @@ def judge(row: Row, pairs: Sequence[Pair], *, unit: str = "operations/s", lower_
     )
 
 
-async def _round(sides: Sides) -> Pair:
+async def _round(sides: Sides, collector: Collector) -> Pair:
     """Return the operations a second of both, over turns that alternate."""
     seconds, operations = [0.0, 0.0], [0, 0]
     async with sides() as works:
@@ -95,22 +120,11 @@ async def _round(sides: Sides) -> Pair:
             await work()
         for turn in range(2 * TURNS):
             side = turn % 2
-            with _uncollected():
+            with collector():
                 started = time.perf_counter()
                 operations[side] += await works[side]()
                 seconds[side] += time.perf_counter() - started
     return operations[0] / seconds[0], operations[1] / seconds[1]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep Python's cyclic collector out of a turn: works that alternate meet it in step, always in the same one."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def table(results: Sequence[Result]) -> str:

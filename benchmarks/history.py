@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from benchmarks.posting import Books, make_books
+from benchmarks.books import Books, make_books
 from finance import DatabaseManager
 
 #: Entries that one statement makes.

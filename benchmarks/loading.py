@@ -6,17 +6,16 @@ tables is open to everyone and checked as well, but slower: entries that come be
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import asyncpg
 
-from benchmarks.harness import Pair, Result, Row, judge
+from benchmarks.books import Books, entry_of, make_books
+from benchmarks.harness import Pair, Result, Row, collected, judge
 from benchmarks.history import database, scaled
 from benchmarks.peers import SCHEMA, Transfer
-from benchmarks.posting import Books, entry_of, make_books
 from finance import DatabaseManager
 from finance.identifiers import uuid7
 
@@ -80,12 +79,7 @@ async def _round(dsn: str, *, is_peer_first: bool) -> Pair:
 
 
 async def _seconds(work: Awaitable[None]) -> float:
-    """Return the seconds that *work* takes, with the collector on but nothing old for it to look at."""
-    gc.collect()
-    gc.freeze()
-    try:
+    with collected():
         started = time.perf_counter()
         await work
         return time.perf_counter() - started
-    finally:
-        gc.unfreeze()
