@@ -1,10 +1,15 @@
-"""Run the rows on an embedded server of its own and write `benchmarks/results.json`."""
+"""Run the rows on an embedded server of its own and write `benchmarks/results.json`.
+
+All of them take about half an hour, and 6 GB of disk; FINANCE_BENCH_SIZE=0.01 makes the long ones small, for a quick
+look.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -63,6 +68,7 @@ def main() -> None:
     names = [name for name in sys.argv[1:] if name] or NAMES
     if unknown := sorted(set(names) - set(NAMES)):
         sys.exit(f"no row {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    logging.getLogger("finance.slow").setLevel(logging.ERROR)  # that statements take long is known here
     folder = Path(tempfile.mkdtemp(prefix="finance-bench-"))
     folder.chmod(0o755)  # as root, the server runs as another user
     try:

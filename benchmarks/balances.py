@@ -1,4 +1,8 @@
-"""A balance on a day of an account with a million postings, against adding them up: P10 of the targets."""
+"""A balance on a day of an account with a million postings, against adding them up: P10 of the targets.
+
+They lie in ten years, 274 of them on each day. The days that are asked for are drawn by lot from all of these: the
+peer adds up half a million postings on average, the books a total for each month and a quarter of a month's postings.
+"""
 
 from __future__ import annotations
 

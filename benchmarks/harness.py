@@ -129,9 +129,13 @@ async def _round(sides: Sides, collector: Collector) -> Pair:
 
 def table(results: Sequence[Result]) -> str:
     """Lay the results out for a reader."""
-    head = f"{'row':12} {'finance':>12} {'peer':>12} {'ratio':>7} {'floor':>7} {'goal':>7} {'spread':>7}  unit, peer"
+    head = (
+        f"{'row':12} {'finance':>12} {'peer':>12} {'ratio':>7} {'floor':>7} {'goal':>7} {'spread':>7} {'rounds':>6}"
+        "  unit, peer"
+    )
     lines = [
         f"{r.name:12} {r.finance:12,.1f} {r.peer:12,.1f} {r.ratio:7.2f} {r.floor:7.2f} {r.goal:7.2f} {r.spread:7.0%}"
+        f" {r.rounds:6}"
         f"  {r.unit}, {r.peer_name}{', lower is better' if r.lower_is_better else ''}"
         for r in results
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import statistics
 import sys
 from pathlib import Path
@@ -71,4 +72,5 @@ def _memory(kind: str) -> float:
 
 
 if __name__ == "__main__":
+    logging.getLogger("finance.slow").setLevel(logging.ERROR)  # that the statement takes long is known here
     asyncio.run(_stream(sys.argv[1], int(sys.argv[2])))
