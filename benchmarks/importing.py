@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
 
-from benchmarks.harness import ROUNDS, Result
+from benchmarks.harness import ROUNDS, Result, Row, judge
 
 _PEER = "import sqlalchemy.ext.asyncio, asyncpg"
+
+ROWS = {"P12": Row("P12", "import finance", _PEER, 1.2, 1.1)}
 
 
 def measure() -> Result:
     """Start a fresh interpreter for each, in turn."""
-    pairs = [(_seconds("import finance"), _seconds(_PEER)) for _ in range(ROUNDS + 1)][1:]
-    ratios = [ours / peers for ours, peers in pairs]
-    ratio = statistics.median(ratios)
-    return Result(
-        "P12",
-        "ms",
-        statistics.median(ours for ours, _ in pairs) * 1000,
-        statistics.median(peers for _, peers in pairs) * 1000,
-        _PEER,
-        ratio,
-        floor=1.2,
-        goal=1.1,
-        lower_is_better=True,
-        rounds=ROUNDS,
-        spread=max(abs(each - ratio) for each in ratios) / ratio,
-    )
+    pairs = [(_milliseconds("import finance"), _milliseconds(_PEER)) for _ in range(ROUNDS + 1)][1:]
+    return judge(ROWS["P12"], pairs, unit="ms", lower_is_better=True)
 
 
-def _seconds(code: str) -> float:
+def _milliseconds(code: str) -> float:
     # Installed packages come with their byte code; a checkout has it once it may write it.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)  # noqa: S603 - our own interpreter and words
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) * 1000

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
 
-from benchmarks import peers
+from benchmarks.books import Books, entry_of, make_books
 from benchmarks.harness import TURNS, Result, Row, Work, compare
 from benchmarks.peers import Peer, Transfer
 from benchmarks.peers.advanced import advanced
 from benchmarks.peers.handwritten import handwritten
 from benchmarks.peers.naive_orm import naive_orm
-from finance import DatabaseManager, NewEntry, NewPosting
+from finance import DatabaseManager
 from finance.errors import BalanceLimitError
 
 ROWS = {
@@ -33,56 +29,17 @@ ROWS = {
     "P7": Row("P7", "post_many, 8,189 entries", "hand-written, one unnest statement", 1.0, 2.2),
 }
 
-ACCOUNTS = 1000
 CALLERS = 64
 #: Entries of one call: TigerBeetle takes as many transfers in a message.
 BATCH = 8189
 #: Entries of each caller in a turn.
 _EACH = {"P4": 100, "P5": 12, "P6": 12}
 
-_OPEN = """
-INSERT INTO accounts (ledger_id, name, type, currency, minimum_balance)
-SELECT $1, 'Assets:' || g, 'asset', 'EUR', CASE WHEN g = 0 THEN 0 END FROM generate_series(0, $2) AS g
-    ON CONFLICT DO NOTHING
-"""
-_OPENED = "SELECT id FROM accounts WHERE ledger_id = $1 AND name LIKE 'Assets:%' ORDER BY id"
 _PEERS: dict[str, Callable[[str, int, int], AbstractAsyncContextManager[Peer]]] = {
     "": handwritten,
     "orm": naive_orm,
     "advanced": advanced,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """A ledger with its accounts; the first of them has no money and may not be overdrawn."""
-
-    ledger_id: int
-    poor: int
-    accounts: Sequence[int]
-
-    def transfers(self, count: int, *, hot: bool = False, refused: float = 0) -> list[Transfer]:
-        """Return *count* transfers between accounts drawn by lot; with *hot*, all go to one account."""
-        return [self._transfer(hot=hot, is_refused=random.random() < refused) for _ in range(count)]
-
-    def _transfer(self, *, hot: bool, is_refused: bool) -> Transfer:
-        debit, credit = random.sample(self.accounts[1:], 2)
-        day = date(2026, 11, 22) - timedelta(days=random.randrange(28))
-        amount = Decimal(random.randint(1, 100_000)).scaleb(-2)
-        return Transfer(day, "bench", self.accounts[0] if hot else debit, self.poor if is_refused else credit, amount)
-
-
-async def make_books(dsn: str) -> Books:
-    """Open the accounts, unless they are there, and copy them for the peers."""
-    async with DatabaseManager(dsn) as db:
-        books = await db.ledgers.get_or_create("Posting", base_currency="EUR")
-        async with db.unit_of_work(books) as uow:
-            await uow.currencies.get_or_open("EUR")
-        await db.execute(_OPEN, books.id, ACCOUNTS)
-        ids = [row["id"] for row in await db.fetch(_OPENED, books.id)]
-        for statement in ("ANALYZE accounts", *peers.statements()):
-            await db.execute(statement)
-    return Books(books.id, ids[0], ids[1:])
 
 
 class Ours:
@@ -95,12 +52,12 @@ class Ours:
 
     def make(self, transfers: Sequence[Transfer], turns: int) -> None:
         """Make the entries of *turns* calls of `post_many()`: they are what that is handed."""
-        self._made = [[_entry(each) for each in transfers] for _ in range(turns)]
+        self._made = [[entry_of(each) for each in transfers] for _ in range(turns)]
 
     async def post(self, _caller: int, transfer: Transfer, /) -> None:
         """Post one entry; that a limit refuses it is an answer too."""
         with suppress(BalanceLimitError):
-            await self._db.journal.post(_entry(transfer), ledger=self._ledger_id)
+            await self._db.journal.post(entry_of(transfer), ledger=self._ledger_id)
 
     async def post_many(self, _transfers: Sequence[Transfer]) -> None:
         """Post the entries that were made, one for each transfer."""
@@ -108,11 +65,6 @@ class Ours:
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-
-
-def _entry(transfer: Transfer) -> NewEntry:
-    day, description, debit, credit, amount = transfer
-    return NewEntry(day, description, [NewPosting(debit, amount), NewPosting(credit, -amount)])
 
 
 def _work(name: str, side: Peer, books: Books, *, refused: float = 0) -> Work:

@@ -263,8 +263,9 @@ class JournalRepository(Repository[JournalEntry]):
         connection, ledger_id = self._scope.connection, self._scope.ledger_id
         if account_id is not None and not await connection.fetch(_ACCOUNT, ledger_id, account_id):
             raise AccountNotFoundError(account_id)
-        async for row in read_postings(connection, ledger_id, account_id, start_on, end_on):
-            yield row
+        async for rows in read_postings(connection, ledger_id, account_id, start_on, end_on):
+            for row in rows:
+                yield row
 
     async def _reversal(self, entry_id: UUID, reversal_id: UUID, on: date | None, description: str | None) -> NewEntry:
         original = await self.get_one(entry_id)

@@ -15,10 +15,10 @@ from finance.repositories.draft import Draft, Fetch, Key
 # One statement, so that the guards see each entry with all its postings. It returns the keys that were new.
 _POST = """
 WITH {settings}entry AS (
-    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_xid, recorded_by, kind,
-                                 reverses_id, metadata, amends_id, settles_id)
-    SELECT e.ledger_id, e.id, e.date, e.description, e.content_hash, (SELECT pg_current_xact_id()::text::bigint),
-           CURRENT_USER, e.kind, e.reverses_id, e.metadata::jsonb, e.amends_id, e.settles_id
+    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, kind, reverses_id, metadata,
+                                 amends_id, settles_id)
+    SELECT e.ledger_id, e.id, e.date, e.description, e.content_hash, e.kind, e.reverses_id, e.metadata::jsonb,
+           e.amends_id, e.settles_id
       FROM {source}unnest($1::bigint[], $2::uuid[], $3::date[], $4::text[], $5::bytea[], $6::text[], $7::uuid[],
                   $8::text[], $9::uuid[], $10::uuid[])
                AS e(ledger_id, id, date, description, content_hash, kind, reverses_id, metadata, amends_id, settles_id)
@@ -36,8 +36,8 @@ SELECT ledger_id, id FROM entry
 # The same for entries of one ledger that say nothing more than most do: what is not sent need not be read either.
 _POST_PLAIN = """
 WITH {settings}entry AS (
-    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_xid, recorded_by)
-    SELECT $1, e.id, e.date, e.description, e.content_hash, (SELECT pg_current_xact_id()::text::bigint), CURRENT_USER
+    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash)
+    SELECT $1, e.id, e.date, e.description, e.content_hash
       FROM {source}unnest($2::uuid[], $3::date[], $4::text[], $5::bytea[]) AS e(id, date, description, content_hash)
     ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
 ), lines AS (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -51,8 +51,10 @@ _make = partial(tuple.__new__, PostingRow)
 
 async def read_postings(
     connection: Connection, ledger_id: int | None, account_id: int | None, start_on: date | None, end_on: date | None
-) -> AsyncIterator[PostingRow]:
-    """Yield the postings of one account, or of all (None), from *start_on* through *end_on*.
+) -> AsyncIterator[Iterator[PostingRow]]:
+    """Yield the postings of one account, or of all (None), from *start_on* through *end_on*, a batch at a time.
+
+    By batches, because each generator that a row passes through by itself adds a tenth to what it costs.
 
     Raises:
         InvalidError: One of them is not a plain day.
@@ -60,5 +62,4 @@ async def read_postings(
     first, last = require_day("start_on", start_on) or date.min, require_day("end_on", end_on) or date.max
     query, args = (_OF_JOURNAL, ()) if account_id is None else (_OF_ACCOUNT, (account_id,))
     async for rows in connection.batches(query, ledger_id, first, last, *args, batch=_BATCH):
-        for row in map(_make, rows):
-            yield row
+        yield map(_make, rows)
