@@ -12,7 +12,7 @@ from benchmarks.peers import Peer, Transfer
 from benchmarks.peers.advanced import advanced
 from benchmarks.peers.handwritten import handwritten
 from benchmarks.peers.naive_orm import naive_orm
-from finance import DatabaseManager
+from finance import DatabaseManager, NewEntry
 from finance.errors import BalanceLimitError
 
 ROWS = {
