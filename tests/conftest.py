@@ -21,6 +21,7 @@ from finance import DatabaseManager, Event, StatementRun
 from finance.embedded import EmbeddedServer
 from finance.models import Base, Ledger
 from finance.unit_of_work import UnitOfWork
+from tests import templates
 from tests.network import Wire, wire_to
 from tests.pooler import PROGRAM, past_pooler, pooler_to
 
@@ -98,7 +99,7 @@ class Server:
         """Make a database from *template*, and drop it afterwards."""
         name = f"finance_test_{os.getpid()}_{next(_copies)}"
         async with self.administered() as admin:
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+            await templates.copy(admin, name, template)
         try:
             yield self.dsn(name)
         finally:
@@ -112,6 +113,8 @@ class Server:
             await admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
         async with DatabaseManager(self.direct_dsn(TEMPLATE)) as db:
             await db.migrations.upgrade()
+        async with self.administered() as admin:
+            await templates.seal(admin, TEMPLATE)
 
 
 class Servers:

@@ -24,6 +24,7 @@ from benchmarks.chaos.proxy import Proxy, proxy_to
 from benchmarks.chaos.record import Record
 from benchmarks.chaos.verdict import Verdict
 from finance import DatabaseManager, NewEntry, NewPosting, Outcome, Retry
+from tests import templates
 
 _T = TypeVar("_T")
 
@@ -123,7 +124,7 @@ class Lab:
         node = node or self.node
         name = f"chaos_{os.getpid()}_{next(_numbers)}"
         async with node.administered("postgres") as admin:
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+            await templates.copy(admin, name, TEMPLATE)
         async with node.administered(name) as admin:
             ledger = await admin.fetchval("SELECT id FROM ledgers")
             accounts = [row["id"] for row in await admin.fetch("SELECT id FROM accounts ORDER BY id")]
@@ -184,6 +185,8 @@ async def build_template(node: Node) -> None:
             for number in range(_ACCOUNTS):
                 await uow.accounts.open(f"Assets:Account{number}", currency="EUR")
         await db.execute(_MARKS)
+    async with node.administered("postgres") as admin:
+        await templates.seal(admin, TEMPLATE)
 
 
 def _reachable_folder() -> Path:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from finance import DatabaseManager
+from tests import templates
 from tests.attacks.victim import Victim, make_victim
 from tests.conftest import WORKER, Server, Servers, versions
 from tests.pooler import past_pooler
@@ -80,6 +81,8 @@ async def _build_owned(server: Server) -> None:
         await admin.execute(f"CREATE DATABASE {_TEMPLATE} OWNER {OWNER} TEMPLATE template0 ENCODING 'UTF8'")
     async with as_owner(server.direct_dsn(_TEMPLATE), min_size=1) as db:
         await db.migrations.upgrade()
+    async with server.administered() as admin:
+        await templates.seal(admin, _TEMPLATE)
 
 
 @pytest_asyncio.fixture(scope="session")

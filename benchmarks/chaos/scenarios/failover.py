@@ -16,6 +16,7 @@ from finance import DatabaseManager, Retry
 
 _STANDBY = "standby"
 _UNDER_WAY = 0.2
+_CALLERS = 8
 _RETRY = Retry(attempts=200, deadline=30.0, idempotent=True)
 
 
@@ -98,11 +99,12 @@ async def asynchronous_failover(lab: Lab) -> Verdict:
         await pair.follow(over=replication, is_synchronous=False)
         async with DatabaseManager(pair.dsn(books.database), max_size=8) as db:
             clock = asyncio.get_running_loop().time
-            async with load(lambda: books.run(db, books.key(), _RETRY)):
+            async with load(lambda: books.run(db, books.key(), _RETRY), callers=_CALLERS):
                 await asyncio.sleep(lab.size(2.0, 0.5))
                 held = clock()
                 replication.hold()
                 await asyncio.sleep(0.3)
+                await _acknowledged(books, held)
                 await pair.primary.kill()
                 replication.cut()
                 died = clock()
@@ -117,6 +119,15 @@ async def asynchronous_failover(lab: Lab) -> Verdict:
             note = f"{len(may_lose)} were acknowledged while the standby heard nothing"
             verdict = lab.verdict("H1", faults=1, slowest_recovery=healing, note=note)
             return await books.judge(verdict, db, failures=failures, may_lose=may_lose)
+
+
+async def _acknowledged(books: Books, since: float) -> None:
+    """Wait for something that was begun after *since*, so that it can be lost: each caller had one under way then."""
+
+    async def has_come() -> bool:
+        return sum(at > since for at in books.record.acknowledged_at.values()) > _CALLERS
+
+    await wait_until(has_come, "a success that the standby does not hear of")
 
 
 # --- H2 ------------------------------------------------------------------------------------------------
@@ -174,12 +185,18 @@ async def planned_switchover(lab: Lab) -> Verdict:
 
 
 async def _drained(pair: Pair) -> None:
-    """Wait until the old primary writes nothing more, and the standby has replayed everything."""
+    """Wait until the old primary writes nothing more, and the standby has replayed everything.
+
+    A transaction that began before the setting came may write after it, and would then wait for a standby that is
+    none any more: that none writes at the moment does not mean that none will.
+    """
     async with pair.primary.administered() as old, pair.other.administered() as new:
+        since = await old.fetchval("SELECT clock_timestamp()")
 
         async def is_level() -> bool:
-            busy = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
-            if await old.fetchval(busy):
+            busy = "SELECT count(*) FROM pg_stat_activity WHERE (xact_start < $1 OR backend_xid IS NOT NULL)"
+            others = " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            if await old.fetchval(busy + others, since):
                 return False
             written = await old.fetchval("SELECT pg_current_wal_lsn()::text")
             return bool(await new.fetchval("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written))

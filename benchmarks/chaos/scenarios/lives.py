@@ -15,7 +15,7 @@ async def random_lives(lab: Lab) -> Verdict:
         lives, steps = lab.size(80, 3), lab.size(40, 8)
         try:
             # Each life has a ledger of its own, which it audits itself.
-            rules = await asyncio.to_thread(lead, books.dsn, lives, steps, seed=lab.seed)
+            rules = await asyncio.to_thread(lead, books.dsn, lives, steps, seed=lab.seed, shortens=not lab.is_short)
         except AssertionError as error:
             return lab.verdict("X8", tries=lives, note=f"the database and the model differ: {error}"[:500])
         note = f"{lives} lives of up to {steps} steps, {rules} steps in all"
