@@ -162,17 +162,18 @@ class PooledConnection(Driver):
             self.was_undone = verb.startswith(_UNDOES) and ";" not in query.strip().rstrip(";")
             self.may_have_committed |= not self.was_undone
 
-    async def _execute(self, query: str, args: Any, limit: int, timeout: float | None, **options: Any) -> Any:
+    async def _execute(
+        self, query: str, args: Any, limit: int, timeout: float | None, *, is_fitting: bool = False, **options: Any
+    ) -> Any:
         with _Told(self, query):
-            if may_change(args):
+            if not is_fitting and may_change(args):
                 check_parameters(args, await self._parameter_types(query, timeout))
             with self._watched(query, _verb_of(query)) if self.is_in_transaction() else _NOTHING:
                 return await super()._execute(query, args, limit, timeout, **options)  # type: ignore[misc]
 
     async def fetch_fitting(self, query: str, args: tuple[Any, ...]) -> list[Record]:
         """As `fetch()`, for values that are known to fit their parameters: they are not looked at one by one."""
-        with _Told(self, query):
-            rows: list[Record] = await super()._execute(query, args, 0, None)  # type: ignore[misc]
+        rows: list[Record] = await self._execute(query, args, 0, None, is_fitting=True)
         return rows
 
     async def _executemany(self, query: str, args: Iterable[Any], timeout: float | None, **options: Any) -> Any:

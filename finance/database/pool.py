@@ -301,6 +301,7 @@ class Pool:
         self._last_failure = None
         lifetime = self._options.max_lifetime or math.inf
         connection.expires_at = time.monotonic() + lifetime * random.uniform(1 - _JITTER, 1)  # noqa: S311 - no secret
+        connection.__class__ = self.connection_class  # it may have changed meanwhile
         connection.siblings = self._open
         connection.is_pooled = True
         self._open.add(connection)
