@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from finance import DatabaseManager, NewEntry, NewPosting, Posted
+from finance import DatabaseManager, NewEntry, NewHold, NewPosting, Posted
 from finance.errors import (
     AccountClosedError,
     AccountNotFoundError,
@@ -471,3 +472,156 @@ async def test_what_is_no_entry_is_refused_by_its_type(db: DatabaseManager, book
     with pytest.raises(InvalidError, match="ledger"):
         await db.journal.post(books.entry(), ledger=1.5)  # type: ignore[arg-type]
     assert await balance(db, books, 0) == 0
+
+
+# --- what a hostile reader found ---------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def stranger(dsn: str) -> AsyncIterator[DatabaseManager]:
+    """Somebody else, who locks what the lane needs."""
+    async with DatabaseManager(dsn) as other:
+        yield other
+
+
+async def test_what_waited_too_long_for_its_turn_is_not_posted_later(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager
+) -> None:
+    """It was told that it would not be: while others that meet a lock had all the places."""
+    last = books.entry(to=4, of=5)
+    async with stranger.unit_of_work(books.ledger) as uow:
+        for number in (0, 2, 4):
+            await uow.accounts.get_one(books.accounts[number], for_update=True)
+        others = [
+            asyncio.create_task(db.journal.post(books.entry(to=to, of=to + 1), ledger=books.ledger)) for to in (0, 2)
+        ]
+        await asyncio.sleep(0.3)
+        with pytest.raises((DeadlineError, OutcomeUnknownError)) as caught:
+            await db.journal.post(last, ledger=books.ledger, timeout=0.4)
+    await asyncio.gather(*others)
+    await asyncio.sleep(1.5)
+
+    stored = await db.fetchval("SELECT count(*) FROM journal_entries WHERE id = $1", last.id)
+    assert stored == 0 or caught.type is OutcomeUnknownError
+
+
+async def test_the_second_caller_of_an_id_is_told_no_untruth(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager
+) -> None:
+    """While the first one's statement is under way, nobody can say that the entry is not stored."""
+    entry = books.entry()
+    await db.journal.post(books.entry(to=2, of=3), ledger=books.ledger)
+    async with stranger.unit_of_work(books.ledger) as uow:
+        await uow.accounts.get_one(books.accounts[0], for_update=True)
+        first = asyncio.create_task(db.journal.post(entry, ledger=books.ledger))
+        second = asyncio.create_task(db.journal.post(entry, ledger=books.ledger, timeout=0.5))
+        await asyncio.sleep(0.7)
+
+    assert not (await first).is_replay
+    answer = (await asyncio.gather(second, return_exceptions=True))[0]
+    assert isinstance(answer, Posted | OutcomeUnknownError)
+
+
+async def test_an_id_twice_at_a_limit_does_not_stop_the_lane(
+    db: DatabaseManager, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups that wait for those before them leave their places to these."""
+    monkeypatch.setattr("finance.journal.many.MOST_IN_GROUP", 4)
+    await limit(db, books, 1, minimum_balance=0)
+    refused = books.entry()
+    entries = [refused, refused, *(books.entry(-1) for _ in range(10))]
+
+    answers = await db.journal.post_many(entries, ledger=books.ledger, timeout=5)
+
+    assert [isinstance(answer, BalanceLimitError) for answer in answers[:1]] == [True]
+    assert all(isinstance(answer, Posted) for answer in answers[2:])
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_many_that_are_cut_off_are_told_so(dsn: str, stranger: DatabaseManager, *, atomic: bool) -> None:
+    """Their caller was not cancelled, and must not be told that it was."""
+    db = DatabaseManager(dsn)
+    await db.connect()
+    books = await open_books(db)
+    async with stranger.unit_of_work(books.ledger) as uow:
+        await uow.accounts.get_one(books.accounts[0], for_update=True)
+        call = db.journal.post_many([books.entry() for _ in range(5)], ledger=books.ledger, atomic=atomic)  # type: ignore[call-overload]
+        posting = asyncio.create_task(call)
+        await asyncio.sleep(0.3)
+        await db.disconnect(0.2)
+        answer: Any = (await asyncio.gather(posting, return_exceptions=True))[0]
+
+    told = [answer] if atomic else answer
+    assert all(isinstance(each, NotConnectedError | OutcomeUnknownError) for each in told)
+
+
+async def test_a_cancelled_disconnection_leaves_no_connection(dsn: str, stranger: DatabaseManager) -> None:
+    """Whoever loses patience with it still gets it done."""
+    db = DatabaseManager(dsn, application_name="leaver")
+    await db.connect()
+    books = await open_books(db)
+    async with stranger.unit_of_work(books.ledger) as uow:
+        await uow.accounts.get_one(books.accounts[0], for_update=True)
+        posting = asyncio.create_task(db.journal.post(books.entry(), ledger=books.ledger))
+        await asyncio.sleep(0.3)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(db.disconnect(10), 0.3)
+        await asyncio.gather(posting, return_exceptions=True)
+    await asyncio.sleep(0.3)
+
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leaver'"
+    assert await stranger.fetchval(count) == 0
+
+
+async def test_details_that_change_later_are_not_posted(db: DatabaseManager, books: Books) -> None:
+    """An entry is what it was made of."""
+    details = {"n": 1}
+    made = NewEntry(TODAY, "move", books.entry().postings, details=details)
+    details["n"] = 2
+
+    await db.journal.post(made, ledger=books.ledger)
+
+    assert made.details == {"n": 1}
+    await require_clean(db, books)
+
+
+async def test_a_settled_hold_is_free_for_its_entry_in_company_too(db: DatabaseManager, books: Books) -> None:
+    """Its account has no more than what is held."""
+    await db.journal.post(books.entry(100), ledger=books.ledger)
+    await limit(db, books, 0, minimum_balance=0)
+    hold = NewHold(books.accounts[0], 100)
+    async with db.unit_of_work(books.ledger) as uow:
+        await uow.holds.place(hold)
+    settling = NewEntry(TODAY, "settle", books.entry(-100).postings, settles_id=hold.id)
+
+    answers = await asyncio.gather(
+        *(db.journal.post(each, ledger=books.ledger) for each in (books.entry(1, to=2, of=3), settling)),
+        return_exceptions=True,
+    )
+
+    assert all(isinstance(answer, Posted) for answer in answers), answers
+    await require_clean(db, books)
+
+
+async def test_callers_at_the_door_get_in_when_others_gave_up(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back-pressure: those whose time is over need no room."""
+    monkeypatch.setattr("finance.journal.lane.MOST_WAITING", 4)
+    monkeypatch.setattr("finance.journal.lane.MOST_IN_GROUP", 2)
+    async with stranger.unit_of_work(books.ledger) as uow:
+        await uow.accounts.get_one(books.accounts[0], for_update=True)
+        gone = [
+            asyncio.create_task(db.journal.post(books.entry(), ledger=books.ledger, timeout=0.5)) for _ in range(30)
+        ]
+        await asyncio.sleep(0.2)
+        patient = [asyncio.create_task(db.journal.post(books.entry(), ledger=books.ledger)) for _ in range(3)]
+        await asyncio.gather(*gone, return_exceptions=True)
+
+    assert all(isinstance(answer, Posted) for answer in await asyncio.gather(*patient))
+
+
+async def test_an_unknown_ledger_is_told_for_all_or_none_too(db: DatabaseManager, books: Books) -> None:
+    """And not as an account that is missing."""
+    with pytest.raises(LedgerNotFoundError):
+        await db.journal.post_many([books.entry()], ledger=10**9, atomic=True)

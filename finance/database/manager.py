@@ -163,9 +163,11 @@ class DatabaseManager(Verbs):
         try:
             if pool is not None:
                 started = time.monotonic()
-                if lane is not None and not pool.is_orphaned:
-                    await lane.close(timeout)
-                await pool.close(max(0, timeout - (time.monotonic() - started)))
+                try:
+                    if lane is not None and not pool.is_orphaned:
+                        await lane.close(timeout)
+                finally:
+                    await pool.close(max(0, timeout - (time.monotonic() - started)))
         finally:
             if embedded is not None:
                 await embedded.release()

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, overload
 
 from finance.connection import Connection
-from finance.errors import FinanceError, InvalidError
+from finance.errors import DeadlineError, FinanceError, InvalidError, Outcome
 from finance.journal.lane import Lane, LaneStats
 from finance.journal.many import post_in_groups
 from finance.journal.rebuilding import Rebuilt, find_contradictions, rebuild
@@ -19,6 +19,8 @@ from finance.reports import Verification
 from finance.reports.verification import Watcher
 from finance.repositories import Posted
 from finance.unit_of_work import UnitOfWork
+
+_PAUSE_SECONDS = 0.05
 
 
 class Journal:
@@ -75,7 +77,7 @@ class Journal:
         """
         lane = self._lane()
         lane.require_open()
-        ticket = Ticket(await self._find_ledger(ledger), _require_entry(entry))
+        ticket = Ticket(await self._found(ledger, timeout), _require_entry(entry))
         limit = asyncio.get_running_loop().call_later(timeout, ticket.give_up, timeout)
         try:
             if lane.is_full:
@@ -104,9 +106,10 @@ class Journal:
         """Post *entries*, and answer for each in their order.
 
         Args:
-            entries: Any number; they are taken some thousands at a time.
+            entries: Any number; they are taken some thousands at a time. What is none, or an iterator that fails,
+                ends the call with its error: what was taken before is posted, and its answers are lost.
             ledger: The ledger, its id or its name.
-            atomic: Post all of them in one transaction, or none.
+            atomic: Post all of them in one transaction, or none. Limits then hold for their sum.
             timeout: Seconds that a group of some thousands may take, faults that pass included; with *atomic*, all.
 
         Returns:
@@ -119,7 +122,7 @@ class Journal:
         """
         lane = self._lane()
         lane.require_open()
-        ledger_id = await self._find_ledger(ledger)
+        ledger_id = await self._found(ledger, timeout)
         if atomic:
             return await self._post_atomically(lane, ledger_id, list(entries), timeout)
         tickets = (Ticket(ledger_id, _require_entry(entry)) for entry in entries)
@@ -170,6 +173,24 @@ class Journal:
             ledger_id = uow.ledger_id
         mended, problems = await rebuild(self._transaction, ledger_id, wrong, progress)
         return Rebuilt(accounts, tuple(mended), tuple(problems))
+
+    async def _found(self, ledger: Ledger | int | str, timeout: float) -> int:
+        """Return the id of *ledger*; a name is looked up again after faults that pass."""
+        if not isinstance(ledger, str):
+            return await self._find_ledger(ledger)
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                while True:
+                    try:
+                        return await self._find_ledger(ledger)
+                    except FinanceError as error:
+                        if not error.retryable and error.outcome is not Outcome.UNKNOWN:
+                            raise
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise DeadlineError(timeout) from None
 
     def _snapshot(self, ledger: Ledger | int | str) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finance.errors import NotConnectedError
-from finance.journal.poster import Poster
+from finance.journal.poster import MustFollowError, Poster
 from finance.journal.ticket import Ticket
 from finance.repositories.draft import Key
 from finance.repositories.posting import Posted
@@ -84,7 +84,7 @@ class Lane:
     @property
     def is_full(self) -> bool:
         """Whether so many entries wait that a caller has to wait for its turn to hand in another one."""
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) >= MOST_WAITING or bool(self._doors)
 
     async def enter(self, ticket: Ticket) -> None:
         """Wait for the turn of *ticket*: when the server is slow, callers queue up rather than entries.
@@ -92,13 +92,12 @@ class Lane:
         Raises:
             NotConnectedError: The lane was closed.
         """
-        while self.is_full:
-            door: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._doors.append(door)
-            ticket.when_closed(door)
-            await door
-            if not ticket.is_open:
-                return  # its time is over
+        door: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._doors.append(door)
+        ticket.when_closed(door)
+        self._open_doors()
+        await door
+        if ticket.is_open:  # its time may be over
             self.require_open()
 
     def put(self, ticket: Ticket) -> None:
@@ -152,17 +151,33 @@ class Lane:
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         try:
-            async with self._places:
-                await self._post(tickets, predecessor)
+            await self._post_behind(tickets, predecessor)
+            for ticket in tickets:
+                await ticket.closed()
         except asyncio.CancelledError:
             _cut_off(tickets)
-            raise
-        for ticket in tickets:
-            await ticket.closed()
+            if not self._is_closing:
+                raise
+
+    async def _post_behind(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        try:
+            async with self._places:
+                await self._post(tickets, predecessor)
+        except MustFollowError:
+            assert predecessor is not None  # noqa: S101 - there is something to follow
+            await asyncio.wait((predecessor,))  # without a place: what it waits for may need one
+            async with self._places:
+                await self._post(tickets, predecessor)
 
     async def _post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
-        async with self._places:
-            return await self._poster.post_atomically(tickets)
+        try:
+            async with self._places:
+                return await self._poster.post_atomically(tickets)
+        except asyncio.CancelledError:
+            if not self._is_closing:
+                raise
+            tickets[0].cut_off()
+            return [await tickets[0].answer()]  # which raises
 
     def _take(self) -> list[Ticket]:
         """Take as many of those that wait as a group may have."""
@@ -181,10 +196,12 @@ class Lane:
         return group
 
     def _open_doors(self) -> None:
-        for _ in range(min(len(self._doors), MOST_WAITING - len(self._waiting))):
+        room = MOST_WAITING - len(self._waiting)
+        while self._doors and (room > 0 or self._doors[0].done()):
             door = self._doors.popleft()
-            if not door.done():
+            if not door.done():  # whoever gave up needs no room
                 door.set_result(None)
+                room -= 1
 
     async def _post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         leaders = self._leaders(tickets)
@@ -230,15 +247,17 @@ class Lane:
             if not door.done():
                 door.set_result(None)
         end = asyncio.get_running_loop().time() + timeout
-        while self._tasks and (left := end - asyncio.get_running_loop().time()) > 0:
-            await asyncio.wait(tuple(self._tasks), timeout=left)
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
+        try:
+            while self._tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+                await asyncio.wait(tuple(self._tasks), timeout=left)
+        finally:
+            tasks = tuple(self._tasks)
+            for task in tasks:
+                task.cancel()
+            _cut_off(tuple(self._waiting))
+            self._waiting.clear()
         if tasks:
             await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
-        _cut_off(tuple(self._waiting))
-        self._waiting.clear()
 
 
 def _cut_off(tickets: Sequence[Ticket]) -> None:

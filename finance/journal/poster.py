@@ -45,6 +45,10 @@ _HELD_UP = 2
 _OF_AN_ENTRY = (InvalidError, NotFoundError, ConflictError, DatabaseError, QueryTimeoutError)
 
 
+class MustFollowError(Exception):
+    """Nothing was sent: what comes before has to have its answers first, since limits are touched."""
+
+
 class Database(Protocol):
     """What a poster needs of the database.
 
@@ -78,6 +82,7 @@ class Poster:
         self._observer = observer
         self._limited: set[int] = set()
         self._held_up = asyncio.Semaphore(_HELD_UP)
+        self._stuck = asyncio.Semaphore(_HELD_UP)
 
     async def post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None = None) -> list[Ticket]:
         """Post *tickets*, which have different keys, in the order in which they came.
@@ -93,19 +98,21 @@ class Poster:
 
     async def post_held_up(self, tickets: Sequence[Ticket]) -> None:
         """Post *tickets* that met somebody else's lock: apart, and again until the lock is free."""
-        doubled = 0
         left = [list(tickets)]
+        alone: list[Ticket] = []
         while left:
-            group = left.pop(0)
-            # The one that meets the lock is waited for when no neighbour of it is left.
-            patience = SINGLE_PATIENCE if len(group) == 1 and not left else GROUP_PATIENCE
-            stuck = await self._post(group, self._held_up, patience, None)
+            stuck = await self._post(left.pop(0), self._held_up, GROUP_PATIENCE, None)
             if len(stuck) > 1:
                 left[:0] = _halves(stuck)
-            elif stuck:
-                left.append(stuck)
-                await asyncio.sleep(full_jitter(doubled, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX))
-                doubled += 1
+            else:
+                alone += stuck  # they are waited for when no neighbour of theirs is left
+        await asyncio.gather(*map(self._post_stuck, alone))
+
+    async def _post_stuck(self, ticket: Ticket) -> None:
+        doubled = 0
+        while await self._post([ticket], self._stuck, SINGLE_PATIENCE, None):
+            await asyncio.sleep(full_jitter(doubled, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX))
+            doubled += 1
 
     async def post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
         """Post all of *tickets*, which have different keys, in one transaction, until it is done or refused.
@@ -126,7 +133,10 @@ class Poster:
 
     async def _try_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
         await self._look_up(tickets)
-        drafts = [draft(ticket.ledger_id, ticket.entry, self._currencies) for ticket in tickets]
+        try:
+            drafts = [draft(ticket.ledger_id, ticket.entry, self._currencies) for ticket in tickets]
+        except AccountNotFoundError as error:
+            raise (await self._not_found(tickets[0], error)) from None
         for ticket in tickets:
             ticket.is_sent = True
         connection: Connection | None = None
@@ -155,9 +165,18 @@ class Poster:
         attempt = 0
         stuck: list[Ticket] = []
         while tickets := [ticket for ticket in tickets if ticket.is_open]:
+            if len(tickets) > 1 and any(ticket.entry.settles_id is not None for ticket in tickets):
+                # What a hold leaves free is known to the database alone: an entry that settles one goes alone.
+                first, tickets = _halves(tickets)
+                stuck += await self._post(first, places, patience, predecessor)
+                continue
             try:
                 async with places:
                     await self._try(tickets, patience, predecessor)
+            except MustFollowError:
+                for ticket in tickets:
+                    ticket.is_sent = False
+                raise
             except LockTimeoutError as error:
                 _fail(tickets, error)
                 return stuck + tickets
@@ -213,16 +232,15 @@ class Poster:
                 if not has_order or error.account_id is None:
                     raise
                 self._limited.add(error.account_id)
-        if predecessor is not None:
-            await asyncio.wait((predecessor,))
+        if predecessor is not None and not predecessor.done():
+            raise MustFollowError
         return await self._insert_in_order(drafts, patience)
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""
         new = [ticket for ticket in tickets if ticket.draft is None]
-        if not new:
-            return tickets
-        await self._look_up(new)
+        if new:
+            await self._look_up(new)
         for ticket in new:
             try:
                 ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)

@@ -35,6 +35,7 @@ class Ticket:
 
     __slots__ = (
         "_followers",
+        "_leader",
         "_waiter",
         "draft",
         "entry",
@@ -58,6 +59,7 @@ class Ticket:
         self.is_following = False
         self.last_error: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None  # most tickets of many have none
+        self._leader: Ticket | None = None
         self._followers: list[tuple[Ticket, Callable[[Ticket], None]]] = []
 
     @property
@@ -135,15 +137,21 @@ class Ticket:
             self.refuse(self._told(NotConnectedError(disconnected=True)))
 
     def _told(self, when_not_stored: FinanceError) -> FinanceError:
-        error = OutcomeUnknownError() if self.is_sent or self.is_uncertain else when_not_stored
+        may_be_stored = self._may_be_stored or (self._leader is not None and self._leader._may_be_stored)  # noqa: SLF001
+        error = OutcomeUnknownError() if may_be_stored else when_not_stored
         error.__cause__ = self.last_error
         return error
+
+    @property
+    def _may_be_stored(self) -> bool:
+        return self.is_sent or self.is_uncertain or isinstance(self.outcome, Posted)
 
     # --- others with the same key ------------------------------------------------------------------
 
     def be_followed_by(self, other: Ticket, put: Callable[[Ticket], None]) -> None:
         """Have *other*, which has the same key, answered when this one is; *put* takes it if this is not stored."""
         other.is_following = True
+        other._leader = self
         self._followers.append((other, put))
         if not self.is_open:
             self._release()
@@ -152,6 +160,8 @@ class Ticket:
         followers, self._followers = self._followers, []
         for follower, put in followers:
             follower.is_following = False
+            follower._leader = None  # noqa: SLF001 - one of ours
+            follower.is_uncertain |= self.is_sent or self.is_uncertain  # whoever withdrew it did not call it back
             if not isinstance(self.outcome, Posted):
                 put(follower)
             elif follower.entry.content_hash() == self.entry.content_hash():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
@@ -98,6 +99,8 @@ class NewEntry:
         if not isinstance(self.id, UUID):
             raise InvalidError(f"id {self.id!r}: give a uuid.UUID")
         self.details_json()
+        if self.details:  # whoever made them may change them later
+            object.__setattr__(self, "details", copy.deepcopy(dict(self.details)))
         object.__setattr__(self, "postings", tuple(self.postings))
         if not all(isinstance(line, NewPosting) for line in self.postings):
             raise InvalidError("the postings of an entry are NewPosting(account, amount)")
