@@ -15,9 +15,9 @@ from finance.repositories.draft import Key
 from finance.repositories.posting import Posted
 
 #: Entries that one group has at most.
-MOST_IN_GROUP = 2048
+MOST_IN_GROUP = 1024
 #: Entries that wait at most; further callers wait for their turn to hand theirs in.
-MOST_WAITING = 8 * MOST_IN_GROUP
+MOST_WAITING = 16 * MOST_IN_GROUP
 
 _FAREWELL_SECONDS = 1.0
 

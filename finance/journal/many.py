@@ -13,7 +13,7 @@ from finance.journal.ticket import Ticket
 from finance.repositories import Posted
 
 #: Groups of one call that are under way at the same time, or wait for a place.
-_AHEAD = 3
+_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
