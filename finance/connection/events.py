@@ -42,7 +42,7 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """`db.run()` will run its function again.
+    """`db.run()` will run its function again, or the fast lane post a group again.
 
     Attributes:
         attempt: The number of the attempt that failed, from 1.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -15,12 +15,10 @@ from finance.journal import Lane
 from finance.journal.poster import Poster
 from finance.models import Ledger
 from finance.repositories import KnownCurrencies
+from finance.repositories.draft import Fetch
 
-#: Groups that are under way at the same time. One alone leaves the server waiting while the next is made; more of
-#: them are smaller, and wait for each other's accounts.
+#: Groups that are under way at the same time (docs/decisions/0023-the-fast-lane.md).
 PLACES = 2
-
-Fetch = Callable[..., Awaitable[Sequence[Record]]]
 
 
 def make_lane(pool: Pool, currencies: KnownCurrencies, observer: Observer, *, one_ledger: bool) -> Lane:
@@ -39,26 +37,26 @@ class _AllLedgers:
         """Run a statement that commits by itself."""
         return await run_single(self._pool, lambda driver: driver.fetch_fitting(query, args))
 
-    def transaction(self, _ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
+    def transaction(self, ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction."""
-        return raw_transaction(self._pool, TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout))
+        wanted = TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout, ledger=self._seen(ledger_id))
+        return raw_transaction(self._pool, wanted)
+
+    def _seen(self, _ledger_id: int) -> int | None:
+        """Return the ledger that a transaction is confined to."""
+        return None
 
 
-class _OneLedger:
+class _OneLedger(_AllLedgers):
     """The same under row-level security: each statement in a transaction that names its ledger."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
 
     async def fetch(self, ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
         """Run a statement in a transaction of its own."""
         async with self.transaction(ledger_id, None) as connection:
             return await connection.fetch(query, *args)
 
-    def transaction(self, ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
-        """Open a transaction that sees one ledger."""
-        wanted = TransactionOptions(isolation="read_committed", lock_timeout=lock_timeout, ledger=ledger_id)
-        return raw_transaction(self._pool, wanted)
+    def _seen(self, ledger_id: int) -> int | None:
+        return ledger_id
 
 
 async def find_ledger(fetch: Fetch, ledger: Ledger | int | str) -> int:

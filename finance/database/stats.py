@@ -24,7 +24,7 @@ class PoolStats:
         connects: Connections that were made.
         connect_errors: Attempts that failed.
         lost: Connections that died in use or at rest.
-        retries: Times that `db.run()` ran its function again.
+        retries: Times that `db.run()` ran its function, or the fast lane posted a group, again.
         statements: Statements that were run.
         errors: Of these, those that failed.
     """

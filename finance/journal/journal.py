@@ -209,9 +209,8 @@ class Journal:
         except TimeoutError:
             if not limit.expired():
                 raise
-            tickets[0].give_up(timeout)
-            await tickets[0].answer()
-            raise AssertionError from None  # it was given up
+            error = tickets[0].told(DeadlineError(timeout))
+            raise error from error.__cause__
 
 
 def _require_entry(entry: Any) -> NewEntry:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,11 +152,11 @@ class Lane:
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         try:
-            await self._post_behind(tickets, predecessor)
-            for ticket in tickets:
-                await ticket.closed()
+            with _cutting_off(tickets):
+                await self._post_behind(tickets, predecessor)
+                for ticket in tickets:
+                    await ticket.closed()
         except asyncio.CancelledError:
-            _cut_off(tickets)
             if not self._is_closing:
                 raise
 
@@ -176,8 +177,8 @@ class Lane:
         except asyncio.CancelledError:
             if not self._is_closing:
                 raise
-            tickets[0].cut_off()
-            return [await tickets[0].answer()]  # which raises
+            error = tickets[0].told(NotConnectedError(disconnected=True))
+            raise error from error.__cause__
 
     def _take(self) -> list[Ticket]:
         """Take as many of those that wait as a group may have."""
@@ -210,20 +211,14 @@ class Lane:
         self._groups += 1
         self._entries += len(tickets)
         self._largest = max(self._largest, len(tickets))
-        try:
+        with _cutting_off(tickets):
             held_up = await self._poster.post(leaders, predecessor)
-        except asyncio.CancelledError:
-            _cut_off(tickets)
-            raise
         if held_up:
             self.spawn(self._post_held_up(held_up))
 
     async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
-        try:
+        with _cutting_off(tickets):
             await self._poster.post_held_up(tickets)
-        except asyncio.CancelledError:
-            _cut_off(tickets)
-            raise
 
     def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
         """Return the first ticket of each key; the others follow it."""
@@ -258,6 +253,16 @@ class Lane:
             self._waiting.clear()
         if tasks:
             await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+
+
+@contextlib.contextmanager
+def _cutting_off(tickets: Sequence[Ticket]) -> Iterator[None]:
+    """Have nobody wait for *tickets* whose work was cancelled."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        _cut_off(tickets)
+        raise
 
 
 def _cut_off(tickets: Sequence[Ticket]) -> None:

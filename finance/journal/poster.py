@@ -29,7 +29,7 @@ from finance.journal.limits import refused_in_order
 from finance.journal.ticket import Ticket
 from finance.repositories import KnownCurrencies
 from finance.repositories.draft import Draft, Fetch, Key, draft, look_up
-from finance.repositories.posting import Limit, Posted, insert, lock_limits, replayed, stored
+from finance.repositories.posting import Limit, Posted, insert, lock_limits, post, replayed, stored
 
 #: How long a group waits for a lock of somebody else, before its entries go apart.
 GROUP_PATIENCE = 0.1
@@ -142,14 +142,7 @@ class Poster:
         connection: Connection | None = None
         try:
             async with self._database.transaction(tickets[0].ledger_id, None) as connection:
-                old = await insert(connection.fetch, drafts)
-                hashes = await stored(connection.fetch, [each for each in drafts if each.key in old])
-                if len(hashes) < len(old):
-                    raise SerializationError
-                return [
-                    replayed(each, hashes[each.key]) if each.key in old else Posted(each.entry.id, is_replay=False)
-                    for each in drafts
-                ]
+                return await post(connection.fetch, drafts)
         finally:
             if connection is None or connection.outcome is Outcome.NOT_APPLIED:
                 for ticket in tickets:

@@ -29,7 +29,6 @@ class Ticket:
         is_open: It has no answer yet, and somebody wants one.
         is_sent: A statement with it is under way.
         is_uncertain: The answer to a statement with it was lost: it may be stored.
-        is_following: It waits for another one that has the same key.
         last_error: What undid the last try.
     """
 
@@ -39,7 +38,6 @@ class Ticket:
         "_waiter",
         "draft",
         "entry",
-        "is_following",
         "is_open",
         "is_sent",
         "is_uncertain",
@@ -56,7 +54,6 @@ class Ticket:
         self.is_open = True
         self.is_sent = False
         self.is_uncertain = False
-        self.is_following = False
         self.last_error: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None  # most tickets of many have none
         self._leader: Ticket | None = None
@@ -66,6 +63,11 @@ class Ticket:
     def key(self) -> Key:
         """What its entry is stored under."""
         return self.ledger_id, self.entry.id
+
+    @property
+    def is_following(self) -> bool:
+        """Whether it waits for another one that has the same key."""
+        return self._leader is not None
 
     # --- its answer --------------------------------------------------------------------------------
 
@@ -128,15 +130,14 @@ class Ticket:
 
     def give_up(self, seconds: float) -> None:
         """Tell the caller that its *seconds* are over."""
-        if self.is_open:
-            self.refuse(self._told(DeadlineError(seconds)))
+        self.refuse(self.told(DeadlineError(seconds)))
 
     def cut_off(self) -> None:
         """Tell the caller that the manager is disconnected."""
-        if self.is_open:
-            self.refuse(self._told(NotConnectedError(disconnected=True)))
+        self.refuse(self.told(NotConnectedError(disconnected=True)))
 
-    def _told(self, when_not_stored: FinanceError) -> FinanceError:
+    def told(self, when_not_stored: FinanceError) -> FinanceError:
+        """Return the error for a caller who is left without an answer: *when_not_stored*, or that nobody knows."""
         may_be_stored = self._may_be_stored or (self._leader is not None and self._leader._may_be_stored)  # noqa: SLF001
         error = OutcomeUnknownError() if may_be_stored else when_not_stored
         error.__cause__ = self.last_error
@@ -150,7 +151,6 @@ class Ticket:
 
     def be_followed_by(self, other: Ticket, put: Callable[[Ticket], None]) -> None:
         """Have *other*, which has the same key, answered when this one is; *put* takes it if this is not stored."""
-        other.is_following = True
         other._leader = self
         self._followers.append((other, put))
         if not self.is_open:
@@ -159,7 +159,6 @@ class Ticket:
     def _release(self) -> None:
         followers, self._followers = self._followers, []
         for follower, put in followers:
-            follower.is_following = False
             follower._leader = None  # noqa: SLF001 - one of ours
             follower.is_uncertain |= self.is_sent or self.is_uncertain  # whoever withdrew it did not call it back
             if not isinstance(self.outcome, Posted):

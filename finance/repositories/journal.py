@@ -17,7 +17,6 @@ from finance.errors import (
     EntryNotFoundError,
     InvalidError,
     SealedError,
-    SerializationError,
 )
 from finance.identifiers import uuid7
 from finance.integrity import translated
@@ -25,8 +24,8 @@ from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPostin
 from finance.pagination import PAGE_SIZE, Page
 from finance.repositories import revisions
 from finance.repositories.base import Repository
-from finance.repositories.draft import Draft, Key, draft, look_up
-from finance.repositories.posting import Posted, insert, replayed, stored
+from finance.repositories.draft import draft, look_up
+from finance.repositories.posting import Posted, post
 from finance.repositories.postings import PostingRow, read_postings
 from finance.repositories.revisions import Revision
 
@@ -94,11 +93,7 @@ class JournalRepository(Repository[JournalEntry]):
         ledger_id = self._ledger_id
         await look_up(fetch, ((ledger_id, entry) for entry in entries), scope.currencies)
         drafts = [draft(ledger_id, entry, scope.currencies) for entry in entries]
-        old = await insert(fetch, drafts)
-        hashes = await stored(fetch, [each for each in drafts if each.key in old])
-        return [
-            _replayed(each, hashes) if each.key in old else Posted(each.entry.id, is_replay=False) for each in drafts
-        ]
+        return await post(fetch, drafts)
 
     async def reverse(
         self,
@@ -288,10 +283,3 @@ class JournalRepository(Repository[JournalEntry]):
 
     def _not_found(self, key: UUID) -> EntryNotFoundError:
         return EntryNotFoundError(key)
-
-
-def _replayed(draft: Draft, hashes: Mapping[Key, bytes | None]) -> Posted:
-    if draft.key not in hashes:
-        # It was committed after this transaction's snapshot, so that it cannot be read here.
-        raise SerializationError
-    return replayed(draft, hashes[draft.key])

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from finance.errors import AmountError, EntryConflictError, FinanceError
+from finance.errors import AmountError, EntryConflictError, FinanceError, SerializationError
 from finance.money import decimals
 from finance.repositories.draft import Draft, Fetch, Key
 
@@ -137,6 +137,26 @@ async def insert(
     if len(rows) == len(drafts):
         return set()
     return {each.key for each in drafts} - {(row["ledger_id"], row["id"]) for row in rows}
+
+
+async def post(fetch: Fetch, drafts: Sequence[Draft]) -> list[Posted]:
+    """Store *drafts*, which have different keys, in an open transaction, and answer for each in their order.
+
+    Raises:
+        EntryConflictError: One of them was stored before with other content.
+        SerializationError: One was committed after this transaction's snapshot, so that it cannot be read here.
+    """
+    old = await insert(fetch, drafts)
+    hashes = await stored(fetch, [each for each in drafts if each.key in old])
+    answers = []
+    for each in drafts:
+        if each.key not in old:
+            answers.append(Posted(each.entry.id, is_replay=False))
+        elif each.key in hashes:
+            answers.append(replayed(each, hashes[each.key]))
+        else:
+            raise SerializationError
+    return answers
 
 
 async def stored(fetch: Fetch, drafts: Sequence[Draft]) -> dict[Key, bytes | None]:
