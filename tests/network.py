@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -109,7 +110,11 @@ local all all scram-sha-256
 
 @contextlib.asynccontextmanager
 async def wire_to_guarded(folder: Path, **passwords: str) -> AsyncIterator[Wire]:
-    """Run a server in *folder* that asks each of these roles for its password, and open a wire to it."""
+    """Run a server in *folder* that asks each of these roles for its password, and open a wire to it.
+
+    It is a new server each time: workers that steal tests from one another can make a module's fixture twice.
+    """
+    folder /= f"guarded-{secrets.token_hex(4)}"
     hba = folder.with_suffix(".hba")
     hba.write_text(_HBA)
     hba.chmod(0o644)

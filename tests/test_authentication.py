@@ -20,7 +20,7 @@ PASSWORD = "hunter2 a/b?c@d%"
 @pytest_asyncio.fixture(scope="session")
 async def guarded(reachable_tmp: Path) -> AsyncIterator[Wire]:
     """A server that asks the role `keeper` for a password."""
-    async with wire_to_guarded(reachable_tmp / "guarded", keeper=PASSWORD) as wire:
+    async with wire_to_guarded(reachable_tmp, keeper=PASSWORD) as wire:
         yield wire
 
 

@@ -126,7 +126,7 @@ def way(request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture(scope="module")
 async def guarded(reachable_tmp: Path) -> AsyncIterator[Wire]:
     """A server that asks for passwords: that of `keeper` is the canary, that of `other` is not."""
-    async with wire_to_guarded(reachable_tmp / "secrets", keeper=CANARY, other="another") as wire:
+    async with wire_to_guarded(reachable_tmp, keeper=CANARY, other="another") as wire:
         yield wire
 
 
