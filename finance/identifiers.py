@@ -6,14 +6,19 @@ import os
 import time
 from uuid import UUID
 
+_FRACTIONS = 4096  # of a millisecond: the 12 bits beside it
+_last = 0
+
 
 def uuid7() -> UUID:
-    """Make a UUID of version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits.
+    """Make a UUID of version 7: 48 bits of Unix milliseconds, 12 of their fraction, 62 random.
 
-    Ids made later sort later, to the millisecond, which keeps the indexes of a growing journal warm.
+    Those that a process makes one after another sort in that order (RFC 9562, section 6.2, method 3), which
+    keeps the indexes of a growing journal warm. Between processes the order is that of their clocks.
     """
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10))
-    version_and_random_a = 0x7000 | (random >> 68)
-    variant_and_random_b = 0x8000_0000_0000_0000 | (random & 0x3FFF_FFFF_FFFF_FFFF)
-    return UUID(int=(milliseconds & 0xFFFF_FFFF_FFFF) << 80 | version_and_random_a << 64 | variant_and_random_b)
+    global _last  # noqa: PLW0603 - what makes them rise
+    instant = max(time.time_ns() * _FRACTIONS // 1_000_000, _last + 1)
+    _last = instant
+    milliseconds, fraction = divmod(instant, _FRACTIONS)
+    random = int.from_bytes(os.urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
+    return UUID(int=(milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7000 << 64 | fraction << 64 | 1 << 63 | random)
