@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,7 @@ from finance.errors import (
     PeriodClosedError,
     UnbalancedEntryError,
 )
+from tests.conftest import Server
 from tests.network import Wire, database_of
 
 TODAY = date(2026, 11, 22)
@@ -103,6 +104,86 @@ async def test_concurrent_callers_share_statements(db: DatabaseManager, books: B
     assert stats.groups < 10
     assert await balance(db, books, 0) == 100
     await require_clean(db, books)
+
+
+async def test_a_replay_in_company_leaves_the_others_new(db: DatabaseManager, books: Books) -> None:
+    """Ids that are new and one that is not go in one group, and each is told what it is."""
+    old = books.entry("7")
+    await db.journal.post(old, ledger=books.ledger)
+    entries = [books.entry("1"), old, books.entry("2"), books.entry("3")]
+
+    answers = await asyncio.gather(*(db.journal.post(each, ledger=books.ledger) for each in entries))
+
+    assert [answer.is_replay for answer in answers] == [False, True, False, False]
+    assert await balance(db, books, 0) == 13
+    await require_clean(db, books)
+
+
+async def test_amounts_are_stored_as_they_were_written(db: DatabaseManager, books: Books) -> None:
+    """Also where the two of an entry are written with different zeros at their ends; alone and in company."""
+    first, second = books.accounts[:2]
+    entries = [
+        NewEntry(TODAY, "zeros", [NewPosting(first, "1.50"), NewPosting(second, "-1.5")]),
+        NewEntry(TODAY, "zeros", [NewPosting(first, "2.50"), NewPosting(second, "-2.50")]),
+        NewEntry(TODAY, "zeros", [NewPosting(first, "-3"), NewPosting(second, "3")]),
+    ]
+
+    await db.journal.post(entries[0], ledger=books.ledger)
+    await db.journal.post(entries[1], ledger=books.ledger)
+    await db.journal.post_many(entries, ledger=books.ledger)
+
+    rows = await db.fetch("SELECT entry_id, line, account_id, amount::text FROM postings ORDER BY entry_id, line")
+    assert [tuple(row)[1:] for row in rows] == [
+        (1, first, "1.50"),
+        (2, second, "-1.5"),
+        (1, first, "2.50"),
+        (2, second, "-2.50"),
+        (1, first, "-3"),
+        (2, second, "3"),
+    ]
+
+
+async def test_the_lane_leaves_nothing_behind_in_a_session(dsn: str) -> None:
+    """What it sets for its statements does not outlast them: the next user of the connection finds the manager's."""
+    async with DatabaseManager(dsn, max_size=1, lock_timeout=7.0) as db:
+        books = await open_books(db)
+        look = "SELECT current_setting('lock_timeout'), coalesce(current_setting('finance.posting', true), '')"
+        before = await db.fetchrow(look)
+
+        await asyncio.gather(*(db.journal.post(books.entry(), ledger=books.ledger) for _ in range(20)))
+
+        assert await db.fetchrow(look) == before
+        assert before is not None
+        assert before[1] == ""
+
+
+async def test_posting_reads_as_much_of_a_long_journal_as_of_a_short_one(each_server: Server) -> None:
+    """Although its plans were made when the journal was empty, and nobody has counted it for the planner since."""
+    look = """
+        SELECT sum(heap_blks_hit + idx_blks_hit)::int FROM pg_statio_user_tables
+         WHERE relname IN ('journal_entries', 'postings')
+    """
+    # The copies that other tests have were counted. One session: its plans, and its own reads.
+    async with each_server.copy("template1") as dsn, DatabaseManager(dsn, max_size=1) as db:
+        await db.migrations.upgrade()
+        books = await open_books(db)
+
+        async def reads_of_posting(count: int) -> int:
+            await db.execute("SELECT pg_stat_force_next_flush()")
+            before: int = await db.fetchval(look)
+            for number in range(count):
+                await db.journal.post(books.entry(on=TODAY - timedelta(days=number % 28)), ledger=books.ledger)
+            await db.execute("SELECT pg_stat_force_next_flush()")
+            after: int = await db.fetchval(look)
+            return after - before
+
+        await reads_of_posting(50)
+        short = await reads_of_posting(50)
+        for _ in range(4):
+            entries = [books.entry(on=TODAY - timedelta(days=number % 28)) for number in range(1000)]
+            await db.journal.post_many(entries, ledger=books.ledger)
+
+        assert await reads_of_posting(50) < 1.5 * short
 
 
 async def test_a_ledger_is_its_row_its_id_or_its_name(db: DatabaseManager, books: Books) -> None:

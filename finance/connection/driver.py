@@ -81,6 +81,8 @@ class PooledConnection(Driver):
     is_pooled = False
     #: Its user asked for a server or a session that only reads.
     is_meant_to_read = False
+    #: Nothing ran in this loan but a statement of the library's own, which leaves nothing behind in the session.
+    is_untouched = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -272,8 +274,10 @@ class PooledConnection(Driver):
 
     @property
     def needs_restoring(self) -> bool:
-        """Whether its user may have left something behind: always, but behind a transaction pooler."""
-        if self.has_session or self.ending is not None or self._top_xact is not None or self.is_in_transaction():
+        """Whether its user may have left something behind in the session, or a transaction open."""
+        if self.has_session and not self.is_untouched:
+            return True
+        if self.ending is not None or self._top_xact is not None or self.is_in_transaction():
             return True
         # What was cancelled may have been a BEGIN, whose answer is still to come.
         return bool(self._listeners) or self._protocol._is_cancelling()  # noqa: SLF001

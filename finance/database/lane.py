@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from finance.connection import Connection, Observer, Record
+from finance.connection import Connection, Observer, PooledConnection, Record
 from finance.database.pool import Pool
 from finance.database.single import run_single
 from finance.database.transactions import TransactionOptions, raw_transaction
@@ -34,8 +34,14 @@ class _AllLedgers:
         self._pool = pool
 
     async def fetch(self, _ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
-        """Run a statement that commits by itself."""
-        return await run_single(self._pool, lambda driver: driver.fetch_fitting(query, args))
+        """Run a statement of the library's own that commits by itself."""
+
+        async def call(driver: PooledConnection) -> Sequence[Record]:
+            rows = await driver.fetch_fitting(query, args)
+            driver.is_untouched = True  # what it sets, it sets for its transaction
+            return rows
+
+        return await run_single(self._pool, call)
 
     def transaction(self, ledger_id: int, lock_timeout: float | None) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction."""

@@ -18,6 +18,8 @@ import sqlalchemy
 _logger = logging.getLogger("finance.pool")
 
 _DEPTH = 24
+#: What calls a task's steps: the frames behind it say nothing about the task.
+_EVENT_LOOP = asyncio.Handle._run.__code__  # noqa: SLF001
 
 #: Where the frames stand that say nothing about who took the connection: ours, SQLAlchemy's, and Python's own.
 _BETWEEN = (
@@ -74,8 +76,8 @@ def warn_of_leaks(holdings: Iterable[Holding], threshold: float) -> None:
 def _frames() -> tuple[tuple[CodeType, int], ...]:
     found: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - `inspect.stack()` reads every source file
-    while frame is not None and len(found) < _DEPTH:
-        found.append((frame.f_code, frame.f_lasti))
+    while frame is not None and (code := frame.f_code) is not _EVENT_LOOP and len(found) < _DEPTH:
+        found.append((code, frame.f_lasti))
         frame = frame.f_back
     return tuple(found)
 

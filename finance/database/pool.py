@@ -115,7 +115,7 @@ class Pool:
         self._counts.acquire_seconds += waited
         self._observer.acquired(waited)
         holding.since += waited
-        driver.may_have_committed = driver.was_undone = False
+        driver.may_have_committed = driver.was_undone = driver.is_untouched = False
         self._lent[driver] = holding
         if self._options.setup is not None:
             await self._set_up(driver)

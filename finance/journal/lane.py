@@ -17,6 +17,8 @@ from finance.repositories.posting import Posted
 
 #: Entries that one group has at most.
 MOST_IN_GROUP = 1024
+#: Entries that are not worth two groups.
+FEW_IN_GROUP = 8
 #: Entries that wait at most; further callers wait for their turn to hand theirs in.
 MOST_WAITING = 16 * MOST_IN_GROUP
 
@@ -58,11 +60,13 @@ class Lane:
         self._poster = poster
         self._require_usable = require_usable
         self._one_ledger = one_ledger
+        self._place_count = places
         self._places = asyncio.Semaphore(places)
         self._waiting: deque[Ticket] = deque()
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_due = False
+        self._under_way = 0
         self._is_closing = False
         self._groups = self._entries = self._largest = 0
 
@@ -181,10 +185,11 @@ class Lane:
             raise error from error.__cause__
 
     def _take(self) -> list[Ticket]:
-        """Take as many of those that wait as a group may have."""
+        """Take those whose turn it is, as a group."""
         group: list[Ticket] = []
         others: list[Ticket] = []
-        while self._waiting and len(group) < MOST_IN_GROUP:
+        most = self._share()
+        while self._waiting and len(group) < most:
             ticket = self._waiting.popleft()
             if not ticket.is_open:
                 continue
@@ -195,6 +200,14 @@ class Lane:
         self._waiting.extendleft(reversed(others))
         self._open_doors()
         return group
+
+    def _share(self) -> int:
+        """Return how many entries the next group may have: what is there is spread over the places.
+
+        While the server works at one group, answers of another reach their callers, who come back with more.
+        """
+        there = len(self._waiting) + self._under_way
+        return min(MOST_IN_GROUP, max(FEW_IN_GROUP, -(-there // self._place_count)))
 
     def _open_doors(self) -> None:
         room = MOST_WAITING - len(self._waiting)
@@ -211,8 +224,12 @@ class Lane:
         self._groups += 1
         self._entries += len(tickets)
         self._largest = max(self._largest, len(tickets))
-        with _cutting_off(tickets):
-            held_up = await self._poster.post(leaders, predecessor)
+        self._under_way += len(tickets)
+        try:
+            with _cutting_off(tickets):
+                held_up = await self._poster.post(leaders, predecessor)
+        finally:
+            self._under_way -= len(tickets)
         if held_up:
             self.spawn(self._post_held_up(held_up))
 

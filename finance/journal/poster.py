@@ -231,17 +231,27 @@ class Poster:
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""
-        new = [ticket for ticket in tickets if ticket.draft is None]
-        if new:
-            await self._look_up(new)
-        for ticket in new:
-            try:
-                ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
-            except AccountNotFoundError as error:
-                ticket.refuse(await self._not_found(ticket, error))
-            except Exception as error:  # whatever is wrong with one entry is told to its caller alone
-                ticket.refuse(error)
+        if odd := [ticket for ticket in tickets if ticket.draft is None and not self._draft(ticket)]:
+            await self._look_up(odd)
+            for ticket in odd:
+                await self._draft_or_refuse(ticket)
         return [ticket for ticket in tickets if ticket.is_open]
+
+    def _draft(self, ticket: Ticket) -> bool:
+        """Make the draft of *ticket*, where all its accounts are known and nothing is wrong with it."""
+        try:
+            ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
+        except Exception:
+            return False
+        return True
+
+    async def _draft_or_refuse(self, ticket: Ticket) -> None:
+        try:
+            ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
+        except AccountNotFoundError as error:
+            ticket.refuse(await self._not_found(ticket, error))
+        except Exception as error:  # whatever is wrong with one entry is told to its caller alone
+            ticket.refuse(error)
 
     async def _look_up(self, tickets: Sequence[Ticket]) -> None:
         entries = ((ticket.ledger_id, ticket.entry) for ticket in tickets)

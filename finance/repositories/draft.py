@@ -9,9 +9,10 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from finance.connection import Record
-from finance.errors import AccountNotFoundError
-from finance.models import Account, EntryKind, NewEntry
-from finance.models.new_entry import canonical, require_balanced
+from finance.errors import AccountNotFoundError, UnbalancedEntryError
+from finance.models import Account, EntryKind, NewEntry, NewPosting
+from finance.models.new_entry import canonical
+from finance.money import total
 from finance.repositories.base import KnownCurrencies
 
 #: A ledger's id and an entry's.
@@ -20,9 +21,13 @@ Key: TypeAlias = tuple[int, UUID]
 #: Runs a statement and returns its rows: that of a transaction, or one that commits by itself.
 Fetch: TypeAlias = Callable[..., Awaitable[Sequence[Record]]]
 
+# Besides those that are asked for, the ones that were opened next: whoever posts to some posts to others, and a
+# statement for each that is met for the first time costs more than a look at a page of the index.
 _CURRENCIES = """
 SELECT a.ledger_id, a.id, a.currency FROM unnest($1::bigint[], $2::bigint[]) AS u(ledger_id, id)
   JOIN accounts AS a ON a.ledger_id = u.ledger_id AND a.id = u.id
+UNION ALL
+(SELECT a.ledger_id, a.id, a.currency FROM accounts AS a WHERE a.ledger_id = $3 AND a.id > $4 ORDER BY a.id LIMIT 256)
 """
 
 
@@ -42,8 +47,8 @@ class Draft(NamedTuple):
     entry: NewEntry
     lines: Sequence[Line]
     content_hash: bytes
-    #: It says nothing but what every entry says.
-    is_plain: bool
+    #: It moves an amount from one account to another, and says nothing but what every entry says.
+    is_transfer: bool
 
     @property
     def key(self) -> Key:
@@ -63,37 +68,52 @@ def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
         AccountNotFoundError: An account is unknown, or of another ledger.
         UnbalancedEntryError: Its postings do not sum to zero in a currency.
     """
-    lines = []
-    for posting in entry.postings:
-        account = posting.account
-        if isinstance(account, Account):
-            if account.ledger_id != ledger_id:
-                raise AccountNotFoundError(account.name, account.currency)
-            lines.append(Line(account.id, posting.value, posting.memo, account.currency))
-        else:
-            currency = known.get(ledger_id, account)
-            if currency is None:
-                raise AccountNotFoundError(account)
-            lines.append(Line(account, posting.value, posting.memo, currency))
-    require_balanced(entry.id, [(line.currency, line.amount) for line in lines])
+    lines = [_line(ledger_id, posting, known) for posting in entry.postings]
+    _require_balanced(entry.id, lines)
     content = canonical(
         entry.date,
         entry.description,
         entry.kind,
         links=(entry.reverses_id, entry.amends_id, entry.settles_id),
-        lines=[line[:3] for line in lines],
+        lines=lines,
         details=entry.details,
     )
-    return Draft(ledger_id, entry, lines, hashlib.sha256(content.encode()).digest(), _is_plain(entry))
+    return Draft(ledger_id, entry, lines, hashlib.sha256(content.encode()).digest(), _is_transfer(entry, lines))
 
 
-def _is_plain(entry: NewEntry) -> bool:
+def _line(ledger_id: int, posting: NewPosting, known: KnownCurrencies) -> Line:
+    account = posting.account
+    if isinstance(account, Account):
+        if account.ledger_id != ledger_id:
+            raise AccountNotFoundError(account.name, account.currency)
+        return Line(account.id, posting.value, posting.memo, account.currency)
+    currency = known.get(ledger_id, account)
+    if currency is None:
+        raise AccountNotFoundError(account)
+    return Line(account, posting.value, posting.memo, currency)
+
+
+def _require_balanced(entry_id: UUID, lines: Sequence[Line]) -> None:
+    first, second = lines[0], lines[1]
+    if len(lines) == 2 and first.currency == second.currency and first.amount == second.amount.copy_negate():
+        return  # as nearly all do
+    amounts: dict[str, list[Decimal]] = {}
+    for line in lines:
+        amounts.setdefault(line.currency, []).append(line.amount)
+    for currency in sorted(amounts):
+        if difference := total(amounts[currency]):
+            raise UnbalancedEntryError(entry_id, currency, difference)
+
+
+def _is_transfer(entry: NewEntry, lines: Sequence[Line]) -> bool:
+    if len(lines) > 2 or entry.details or entry.kind is not EntryKind.NORMAL:
+        return False
+    first, second = lines
     return (
-        entry.kind is EntryKind.NORMAL
-        and entry.amends_id is None
-        and entry.settles_id is None
-        and entry.details == {}
-        and all(line.memo is None for line in entry.postings)
+        first.memo is second.memo is None
+        and first.currency == second.currency
+        and first.amount.same_quantum(second.amount)  # 1.50 and -1.5 balance, and are stored as they were written
+        and entry.amends_id is entry.settles_id is None
     )
 
 
@@ -101,7 +121,7 @@ async def look_up(fetch: Fetch, entries: Iterable[tuple[int, NewEntry]], known: 
     """Find the currencies of all accounts that *entries*, each with its ledger, give by their ids.
 
     Database:
-        One SELECT, where one is not *known* yet.
+        One SELECT of them and 256 more, where one is not *known* yet.
     """
     wanted: set[tuple[int, int]] = set()
     rows: dict[tuple[int, int], Account] = {}
@@ -116,5 +136,5 @@ async def look_up(fetch: Fetch, entries: Iterable[tuple[int, NewEntry]], known: 
         known.add(*key, rows[key].currency)
     if wanted := wanted - rows.keys():
         ledgers, accounts = zip(*wanted, strict=True)
-        for row in await fetch(_CURRENCIES, ledgers, accounts):
+        for row in await fetch(_CURRENCIES, ledgers, accounts, *min(wanted)):
             known.add(row["ledger_id"], row["id"], row["currency"])

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from finance.errors import AmountError, EntryConflictError, FinanceError, SerializationError
+from finance.errors import AlreadyExistsError, AmountError, EntryConflictError, FinanceError, SerializationError
 from finance.money import decimals
 from finance.repositories.draft import Draft, Fetch, Key
 
@@ -33,38 +33,39 @@ WITH {settings}entry AS (
 )
 SELECT ledger_id, id FROM entry
 """
-# The same for entries of one ledger that say nothing more than most do: what is not sent need not be read either.
-_POST_PLAIN = """
-WITH {settings}entry AS (
-    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash)
-    SELECT $1, e.id, e.date, e.description, e.content_hash
-      FROM {source}unnest($2::uuid[], $3::date[], $4::text[], $5::bytea[]) AS e(id, date, description, content_hash)
-    ON CONFLICT (ledger_id, id) DO NOTHING RETURNING ledger_id, id, date
-), lines AS (
-    INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
-    SELECT e.ledger_id, e.id, p.line, p.account_id, e.date, p.currency, p.amount
-      FROM entry AS e
-      JOIN unnest($6::uuid[], $7::int[], $8::bigint[], $9::text[], $10::numeric[])
-               AS p(entry_id, line, account_id, currency, amount) ON p.entry_id = e.id
-)
-SELECT ledger_id, id FROM entry
-"""
 # A statement that commits by itself has no BEGIN with which its settings could be sent. They are made before the
 # first row is, and end with it.
-_SETTINGS = (
-    "settings AS MATERIALIZED ("
-    "SELECT set_config('lock_timeout', ${}, true), set_config('finance.posting', ${}, true)), "
+_SETTINGS = """settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', ${}, true), set_config('finance.posting', ${}, true)
+), """
+_IN_TRANSACTION = _POST.format(settings="", source="")
+_ALONE = _POST.format(settings=_SETTINGS.format(18, 19), source="settings, ")
+
+# What nearly all entries are, of one ledger: the half of it need not be sent. And nearly all are new: that one is not
+# fails it, which costs less than to look before each is stored, and to return the keys of all.
+_POST_TRANSFERS = """
+WITH {settings}transfer AS (
+    SELECT t.* FROM settings, {transfers}
+               AS t(id, date, description, content_hash, first_account, second_account, currency, amount)
+), entry AS (
+    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash)
+    SELECT $1, id, date, description, content_hash FROM transfer
 )
-
-
-def _forms(post: str, parameters: int) -> tuple[str, str]:
-    """Return *post* for a transaction, and as a statement that commits by itself."""
-    settings = _SETTINGS.format(parameters + 1, parameters + 2)
-    return post.format(settings="", source=""), post.format(settings=settings, source="settings, ")
-
-
-_IN_TRANSACTION, _ALONE = _forms(_POST, 17)
-_PLAIN_IN_TRANSACTION, _PLAIN_ALONE = _forms(_POST_PLAIN, 10)
+INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
+SELECT $1, t.id, p.line, p.account_id, t.date, t.currency, p.amount
+  FROM transfer AS t,
+       LATERAL (VALUES (1, t.first_account, t.amount), (2, t.second_account, -t.amount)) AS p(line, account_id, amount)
+"""
+_TYPES = ("uuid", "date", "text", "bytea", "bigint", "bigint", "text", "numeric")
+_TRANSFERS = _POST_TRANSFERS.format(
+    settings=_SETTINGS.format(10, 11),
+    transfers=f"unnest({', '.join(f'${number}::{kind}[]' for number, kind in enumerate(_TYPES, 2))})",
+)
+# One alone needs no arrays, which cost both sides more than what is in them.
+_TRANSFER = _POST_TRANSFERS.format(
+    settings=_SETTINGS.format(10, 11),
+    transfers=f"(VALUES ({', '.join(f'${number}::{kind}' for number, kind in enumerate(_TYPES, 2))}))",
+)
 
 _STORED = """
 SELECT j.ledger_id, j.id, j.content_hash FROM unnest($1::bigint[], $2::uuid[]) AS u(ledger_id, id)
@@ -123,20 +124,33 @@ async def insert(
         BalanceLimitError: A limit is exceeded, or touched where that is refused.
     """
     # In one order whoever posts, so that two who post the same ids do not wait for each other.
-    ordered = sorted(drafts, key=lambda each: (each.ledger_id, each.entry.id.int))
-    is_plain = ordered[0].ledger_id == ordered[-1].ledger_id and all(each.is_plain for each in ordered)
-    columns = _plain_columns(ordered) if is_plain else _columns(ordered)
+    ordered = sorted(drafts, key=_order)
     try:
         if lock_timeout is None:
-            rows = await fetch(_PLAIN_IN_TRANSACTION if is_plain else _IN_TRANSACTION, *columns)
+            rows = await fetch(_IN_TRANSACTION, *_columns(ordered))
         else:
             settings = (lock_timeout, "unordered" if unordered else "")
-            rows = await fetch(_PLAIN_ALONE if is_plain else _ALONE, *columns, *settings)
+            if _are_transfers(ordered) and await _insert_transfers(fetch, ordered, settings):
+                return set()
+            rows = await fetch(_ALONE, *_columns(ordered), *settings)
     except AmountError as error:
         raise _naming_the_amount(error, drafts) from error
     if len(rows) == len(drafts):
         return set()
     return {each.key for each in drafts} - {(row["ledger_id"], row["id"]) for row in rows}
+
+
+async def _insert_transfers(fetch: Fetch, drafts: Sequence[Draft], settings: tuple[str, str]) -> bool:
+    """Store *drafts*, and return whether all of them were new; else nothing is stored."""
+    try:
+        ledger_id, *columns = _transfer_columns(drafts)
+        if len(drafts) == 1:
+            await fetch(_TRANSFER, ledger_id, *(column[0] for column in columns), *settings)
+        else:
+            await fetch(_TRANSFERS, ledger_id, *columns, *settings)
+    except AlreadyExistsError:
+        return False
+    return True
 
 
 async def post(fetch: Fetch, drafts: Sequence[Draft]) -> list[Posted]:
@@ -194,36 +208,52 @@ def replayed(draft: Draft, content_hash: bytes | None) -> Posted:
     return Posted(draft.entry.id, is_replay=True)
 
 
-def _plain_columns(drafts: Sequence[Draft]) -> tuple[Any, ...]:
+def _order(draft: Draft) -> tuple[int, int]:
+    return draft.ledger_id, draft.entry.id.int
+
+
+def _are_transfers(drafts: Sequence[Draft]) -> bool:
+    """Whether *drafts*, in their order, are transfers of one ledger."""
+    return drafts[0].ledger_id == drafts[-1].ledger_id and all(each.is_transfer for each in drafts)
+
+
+def _transfer_columns(drafts: Sequence[Draft]) -> tuple[Any, ...]:
     entries = [each.entry for each in drafts]
+    first = [each.lines[0] for each in drafts]
     return (
         drafts[0].ledger_id,
         [entry.id for entry in entries],
         [entry.date for entry in entries],
         [entry.description for entry in entries],
         [each.content_hash for each in drafts],
-        [each.entry.id for each in drafts for _ in each.lines],
-        [number for each in drafts for number in range(1, len(each.lines) + 1)],
-        [line.account_id for each in drafts for line in each.lines],
-        [line.currency for each in drafts for line in each.lines],
-        [line.amount for each in drafts for line in each.lines],
+        [line.account_id for line in first],
+        [each.lines[1].account_id for each in drafts],
+        [line.currency for line in first],
+        [line.amount for line in first],
     )
 
 
 def _columns(drafts: Sequence[Draft]) -> tuple[Any, ...]:
     entries = [each.entry for each in drafts]
-    _, *of_entries_and_lines = _plain_columns(drafts)
+    lines = [(each, number, line) for each in drafts for number, line in enumerate(each.lines, 1)]
     return (
         [each.ledger_id for each in drafts],
-        *of_entries_and_lines[:4],
+        [entry.id for entry in entries],
+        [entry.date for entry in entries],
+        [entry.description for entry in entries],
+        [each.content_hash for each in drafts],
         [str(entry.kind) for entry in entries],
         [entry.reverses_id for entry in entries],
         [entry.details_json() for entry in entries],
         [entry.amends_id for entry in entries],
         [entry.settles_id for entry in entries],
-        [each.ledger_id for each in drafts for _ in each.lines],
-        *of_entries_and_lines[4:],
-        [line.memo for each in drafts for line in each.lines],
+        [each.ledger_id for each, _, _ in lines],
+        [each.entry.id for each, _, _ in lines],
+        [number for _, number, _ in lines],
+        [line.account_id for _, _, line in lines],
+        [line.currency for _, _, line in lines],
+        [line.amount for _, _, line in lines],
+        [line.memo for _, _, line in lines],
     )
 
 
