@@ -702,6 +702,37 @@ async def test_callers_at_the_door_get_in_when_others_gave_up(
     assert all(isinstance(answer, Posted) for answer in await asyncio.gather(*patient))
 
 
+async def test_one_id_in_several_groups_is_stored_for_the_first_caller(db: DatabaseManager, books: Books) -> None:
+    """Groups that are under way at the same time do not race for it."""
+    for _ in range(20):
+        entry = books.entry()
+        calls = [entry, *(books.entry() for _ in range(30)), entry, *(books.entry() for _ in range(30)), entry]
+
+        answers = await asyncio.gather(*(db.journal.post(each, ledger=books.ledger) for each in calls))
+
+        assert [number for number, answer in enumerate(answers) if answer.is_replay] == [31, 62]
+
+
+async def test_an_id_whose_caller_left_is_posted_for_the_next(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager
+) -> None:
+    """While the first caller's statement still waits for a lock, and without spinning."""
+    entry = books.entry()
+    async with stranger.transaction() as other:
+        await other.execute("SELECT FROM accounts WHERE id = $1 FOR UPDATE", books.accounts[0])
+        first = asyncio.create_task(db.journal.post(entry, ledger=books.ledger))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        second = asyncio.create_task(db.journal.post(entry, ledger=books.ledger))
+        await asyncio.sleep(0.02)
+        groups = db.journal.stats().groups
+
+    assert (await second).id == entry.id
+    assert groups <= 2
+    assert await balance(db, books, 0) == 1
+    await require_clean(db, books)
+
+
 async def test_an_unknown_ledger_is_told_for_all_or_none_too(db: DatabaseManager, books: Books) -> None:
     """And not as an account that is missing."""
     with pytest.raises(LedgerNotFoundError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,10 @@ class Lane:
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_due = False
-        self._under_way = 0
+        #: Entries that are being posted, by their ids.
+        self._under_way: dict[int, Ticket] = {}
+        #: Done when the group that was taken last has its answers, but for those that wait for somebody else's lock.
+        self._latest: asyncio.Future[None] | None = None
         self._is_closing = False
         self._groups = self._entries = self._largest = 0
 
@@ -143,16 +146,23 @@ class Lane:
             self.spawn(self._post_waiting())
 
     async def _post_waiting(self) -> None:
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             async with self._places:
                 self._is_due = False
                 group = self._take()
+                predecessor = None if self._latest is None or self._latest.done() else self._latest
+                self._latest = answered
                 if self._waiting:
                     self._look()
-                await self._post(group, None)
+                is_done = await self._try_to_post(group, predecessor)
+            if not is_done:
+                await self._post_after(group, predecessor)
         except asyncio.CancelledError:
             self._is_due = False
             raise
+        finally:
+            answered.set_result(None)
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         try:
@@ -165,12 +175,24 @@ class Lane:
                 raise
 
     async def _post_behind(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        async with self._places:
+            is_done = await self._try_to_post(tickets, predecessor)
+        if not is_done:
+            await self._post_after(tickets, predecessor)
+
+    async def _try_to_post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> bool:
+        """Post *tickets*, and return whether that was possible before *predecessor* is done."""
         try:
-            async with self._places:
-                await self._post(tickets, predecessor)
+            await self._post(tickets, predecessor)
         except MustFollowError:
-            assert predecessor is not None  # noqa: S101 - there is something to follow
-            await asyncio.wait((predecessor,))  # without a place: what it waits for may need one
+            return False
+        return True
+
+    async def _post_after(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        """Post *tickets* when *predecessor* is done. Nobody waits in a place: what comes before may need one."""
+        assert predecessor is not None  # noqa: S101 - there is something to follow
+        with _cutting_off(tickets):
+            await asyncio.wait((predecessor,))
             async with self._places:
                 await self._post(tickets, predecessor)
 
@@ -206,7 +228,7 @@ class Lane:
 
         While the server works at one group, answers of another reach their callers, who come back with more.
         """
-        there = len(self._waiting) + self._under_way
+        there = len(self._waiting) + len(self._under_way)
         return min(MOST_IN_GROUP, max(FEW_IN_GROUP, -(-there // self._place_count)))
 
     def _open_doors(self) -> None:
@@ -224,31 +246,48 @@ class Lane:
         self._groups += 1
         self._entries += len(tickets)
         self._largest = max(self._largest, len(tickets))
-        self._under_way += len(tickets)
+        ids = [ticket.entry.id.int for ticket in leaders]
+        self._under_way.update(zip(ids, leaders, strict=True))
+        held_up: list[Ticket] = []
         try:
             with _cutting_off(tickets):
                 held_up = await self._poster.post(leaders, predecessor)
         finally:
-            self._under_way -= len(tickets)
+            self._end(ids)
         if held_up:
+            self._under_way.update((ticket.entry.id.int, ticket) for ticket in held_up)
             self.spawn(self._post_held_up(held_up))
 
     async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
-        with _cutting_off(tickets):
-            await self._poster.post_held_up(tickets)
+        try:
+            with _cutting_off(tickets):
+                await self._poster.post_held_up(tickets)
+        finally:
+            self._end(ticket.entry.id.int for ticket in tickets)
+
+    def _end(self, ids: Iterable[int]) -> None:
+        for each in ids:
+            self._under_way.pop(each, None)
 
     def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
-        """Return the first ticket of each key; the others follow it."""
-        if len({ticket.entry.id.int for ticket in tickets}) == len(tickets):
+        """Return the first ticket of each key; the others follow it, as they do one that is under way already."""
+        ids = {ticket.entry.id.int for ticket in tickets}
+        if len(ids) == len(tickets) and self._under_way.keys().isdisjoint(ids):
             return [ticket for ticket in tickets if not ticket.is_following]
-        leaders: dict[Key, Ticket] = {}
+        leaders: dict[Key, Ticket] = {ticket.key: ticket for ticket in self._under_way.values()}
+        found: list[Ticket] = []
         for ticket in tickets:
             if ticket.is_following:
                 continue
             leader = leaders.setdefault(ticket.key, ticket)
-            if leader is not ticket:
+            if leader is ticket:
+                found.append(ticket)
+            elif leader.is_open:
                 leader.be_followed_by(ticket, self.put)
-        return list(leaders.values())
+            else:  # its caller has left, and its statement is still under way
+                ticket.come_after(leader)
+                found.append(ticket)
+        return found
 
     # --- closing -----------------------------------------------------------------------------------
 

@@ -174,6 +174,7 @@ class Poster:
                 _fail(tickets, error)
                 return stuck + tickets
             except Exception as error:  # none of them may be left without an answer
+                tickets = [ticket for ticket in tickets if ticket.is_open]
                 _fail(tickets, error)
                 if _is_passing(error):
                     attempt += 1
@@ -187,19 +188,28 @@ class Poster:
         return stuck
 
     async def _try(self, tickets: Sequence[Ticket], patience: float, predecessor: asyncio.Future[Any] | None) -> None:
-        """Post *tickets* once, and answer each."""
-        tickets = await self._with_drafts(tickets)
-        if not tickets:
-            return
-        drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
-        for ticket in tickets:
+        """Post *tickets* once, and answer each: first those whose order makes no difference."""
+        ready = [(ticket, ticket.draft) for ticket in await self._with_drafts(tickets) if ticket.draft is not None]
+        limited = [each for each in ready if self._touches_limits(each[1])]
+        if len(ready) > len(limited) > 0:
+            free = [each for each in ready if not self._touches_limits(each[1])]
+            await self._try_together(free, patience, predecessor)
+            ready = limited
+        if ready:
+            await self._try_together(ready, patience, predecessor)
+
+    async def _try_together(
+        self, ready: Sequence[tuple[Ticket, Draft]], patience: float, predecessor: asyncio.Future[Any] | None
+    ) -> None:
+        drafts = [each for _, each in ready]
+        for ticket, _ in ready:
             ticket.is_sent = True
-        fetch = self._fetch(tickets[0].ledger_id)
+        fetch = self._fetch(drafts[0].ledger_id)
         old, refused = await self._insert(drafts, patience, predecessor)
         hashes = await stored(fetch, [each for each in drafts if each.key in old]) if old else {}
         if len(hashes) < len(old):
             raise SerializationError  # a statement that looks later sees what kept the insertion out
-        for ticket, each in zip(tickets, drafts, strict=True):
+        for ticket, each in ready:
             if not old and not refused:
                 ticket.grant(Posted(each.entry.id, is_replay=False))
             else:
@@ -218,7 +228,7 @@ class Poster:
         """
         fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{patience * 1000:.0f}ms"
         has_order = len(drafts) > 1 or predecessor is not None
-        while not (has_order and self._touch_limits(drafts)):
+        while not (has_order and any(map(self._touches_limits, drafts))):
             try:
                 return await insert(fetch, drafts, lock_timeout=lock_timeout, unordered=has_order), {}
             except BalanceLimitError as error:
@@ -262,8 +272,8 @@ class Poster:
         rows = await self._fetch(ticket.ledger_id)("SELECT id FROM ledgers WHERE id = $1", ticket.ledger_id)
         return error if rows else LedgerNotFoundError(ticket.ledger_id)
 
-    def _touch_limits(self, drafts: Sequence[Draft]) -> bool:
-        return bool(self._limited) and any(not self._limited.isdisjoint(each.account_ids) for each in drafts)
+    def _touches_limits(self, draft: Draft) -> bool:
+        return bool(self._limited) and not self._limited.isdisjoint(draft.account_ids)
 
     async def _insert_in_order(
         self, drafts: Sequence[Draft], patience: float

@@ -156,11 +156,15 @@ class Ticket:
         if not self.is_open:
             self._release()
 
+    def come_after(self, other: Ticket) -> None:
+        """Note that *other*, which has the same key, was given up: whoever did so did not call its statement back."""
+        self.is_uncertain |= other.is_sent or other.is_uncertain
+
     def _release(self) -> None:
         followers, self._followers = self._followers, []
         for follower, put in followers:
             follower._leader = None  # noqa: SLF001 - one of ours
-            follower.is_uncertain |= self.is_sent or self.is_uncertain  # whoever withdrew it did not call it back
+            follower.come_after(self)
             if not isinstance(self.outcome, Posted):
                 put(follower)
             elif follower.entry.content_hash() == self.entry.content_hash():
