@@ -12,7 +12,7 @@ import json
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -190,7 +190,7 @@ async def _entry_flaws(db: DatabaseManager, books: Books) -> list[str | None]:
 
 
 ZONE = datetime.now().astimezone().tzname()
-_JOBS: dict[str, Callable[[str, int], Awaitable[None]]] = {"post": _post, "drain": _drain, "zones": _zones}
+_JOBS: dict[str, Callable[[str, int], Coroutine[Any, Any, None]]] = {"post": _post, "drain": _drain, "zones": _zones}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -73,9 +73,8 @@ class Advanced:
         both = (transfer.debit, transfer.credit)
         found = select(_Account).order_by(_Account.id).with_for_update()
         async with self._config.get_session() as session:
-            accounts = {each.id: each for each in await _Accounts(session=session, statement=found).list(
-                _Account.id.in_(both)
-            )}  # fmt: skip
+            repository = _Accounts(session=session, statement=found)  # type: ignore[arg-type]  # typed for 2.0's Select
+            accounts = {each.id: each for each in await repository.list(_Account.id.in_(both))}
             accounts[transfer.debit].balance += transfer.amount
             accounts[transfer.credit].balance -= transfer.amount
             await _Entries(session=session).add(self._entry(transfer), auto_commit=True, auto_refresh=False)

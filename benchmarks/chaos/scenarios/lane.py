@@ -135,6 +135,7 @@ async def bad_neighbours(lab: Lab) -> Verdict:
         refused = await _bad_entries(db, books)
         for _ in range(lab.size(100, 4)):
             chosen = [books.random.choice(refused) for _ in range(books.random.randint(1, 5))]
+            entries: list[tuple[type[FinanceError] | None, NewEntry]]
             entries = [(error, make(books.key())) for error, make in chosen]
             entries += [(None, _entry(books.key(), *books.random.sample(books.accounts[3:], 2))) for _ in range(40)]
             books.random.shuffle(entries)

@@ -7,7 +7,7 @@ import datetime as dt
 import math
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -176,7 +176,7 @@ _IMAGINED: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-async def _imagine(lab: Lab, hand_in: Callable[[str, Any], Awaitable[None]], ways: list[str]) -> None:
+async def _imagine(lab: Lab, hand_in: Callable[[str, Any], Coroutine[Any, Any, None]], ways: list[str]) -> None:
     """Have hypothesis think of values, in a thread of its own; it cannot await."""
     loop = asyncio.get_running_loop()
 
