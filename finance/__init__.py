@@ -29,12 +29,14 @@ if TYPE_CHECKING:
         NewEntry,
         NewHold,
         NewPosting,
+        NewPrice,
         Posting,
+        Price,
         Statement,
         StatementLine,
     )
     from finance.reports import Progress
-    from finance.repositories import Amended, Placed, Posted, PostingRow, Revision, Settled
+    from finance.repositories import Amended, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
     from finance.roles import RoleNames
     from finance.unit_of_work import UnitOfWork
 
@@ -63,6 +65,7 @@ __all__ = [
     "NewEntry",
     "NewHold",
     "NewPosting",
+    "NewPrice",
     "Notification",
     "Outcome",
     "Page",
@@ -71,7 +74,10 @@ __all__ = [
     "Posted",
     "Posting",
     "PostingRow",
+    "Price",
     "Progress",
+    "Rate",
+    "Rates",
     "Rebuilt",
     "Retried",
     "Retry",
@@ -89,7 +95,9 @@ __all__ = [
 # Imported when first asked for: the models, and what stands on them, take as long to import as all the rest.
 _LATER = {
     "EmbeddedServer": "finance.embedded",
-    **dict.fromkeys(("Amended", "PostingRow", "Placed", "Posted", "Revision", "Settled"), "finance.repositories"),
+    **dict.fromkeys(
+        ("Amended", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"), "finance.repositories"
+    ),
     "Progress": "finance.reports",
     "RoleNames": "finance.roles",
     "UnitOfWork": "finance.unit_of_work",
@@ -97,7 +105,7 @@ _LATER = {
     **dict.fromkeys(
         (
             "Account", "AccountType", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
-            "NewEntry", "NewHold", "NewPosting", "Posting", "Statement", "StatementLine",
+            "NewEntry", "NewHold", "NewPosting", "NewPrice", "Posting", "Price", "Statement", "StatementLine",
         ),
         "finance.models",
     ),

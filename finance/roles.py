@@ -22,11 +22,12 @@ _INSERTED = (
     "journal_entries",
     "postings",
     "holds",
+    "prices",
     "statements",
     "statement_lines",
 )
-_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds")
-_DELETED = ("currencies", "accounts")
+_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds", "prices")
+_DELETED = ("currencies", "accounts", "prices")
 # Who wrote a row, and when, and the number of it: the database alone says so.
 _STAMPED = ("created_at", "imported_at", "placed_at", "placed_by", "recorded_at", "recorded_by", "recorded_xid")
 

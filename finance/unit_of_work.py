@@ -42,6 +42,7 @@ from finance.repositories import (
     JournalRepository,
     KnownCurrencies,
     LedgerRepository,
+    PriceRepository,
     Scope,
     StatementRepository,
 )
@@ -132,6 +133,11 @@ class UnitOfWork:
     def journal(self) -> JournalRepository:
         """The journal entries of this ledger."""
         return self._repository(JournalRepository, self._of_ledger()[0])
+
+    @property
+    def prices(self) -> PriceRepository:
+        """The prices of this ledger."""
+        return self._repository(PriceRepository, self._of_ledger()[0])
 
     @property
     def statements(self) -> StatementRepository:

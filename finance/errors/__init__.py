@@ -24,6 +24,7 @@
     |   |-- ParameterError              a value that the driver would change in silence
     |   `-- StatementFileError          a bank file that is not what it claims to be
     |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
+    |   `-- PriceNotFoundError          no rate between two currencies
     |-- ConflictError                   what is there already says otherwise
     |   |-- AlreadyExistsError          a name or key that is taken
     |   |-- EntryConflictError          the entry's id is taken by other content
@@ -80,6 +81,7 @@ from finance.errors.books import (
     HoldNotFoundError,
     LedgerNotFoundError,
     NotFoundError,
+    PriceNotFoundError,
     SealedError,
     StaleVersionError,
 )
@@ -184,6 +186,7 @@ __all__ = [
     "PeriodClosedError",
     "PoolOverloadedError",
     "PoolTimeoutError",
+    "PriceNotFoundError",
     "QueryTimeoutError",
     "ReadOnlyServerError",
     "ReadOnlyTransactionError",

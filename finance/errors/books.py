@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 from uuid import UUID
 
 from finance.errors.base import FinanceError
@@ -44,6 +45,21 @@ class HoldNotFoundError(NotFoundError):
     def __init__(self, hold_id: UUID | None) -> None:
         self.hold_id = hold_id
         super().__init__(f"this ledger has no hold {hold_id}")
+
+
+class PriceNotFoundError(NotFoundError):
+    """No prices that are new enough lead from one currency to another."""
+
+    def __init__(self, currency: str, quote: str, on: date, max_age: timedelta | None) -> None:
+        self.currency = currency
+        self.quote = quote
+        self.on = on
+        self.max_age = max_age
+        within = "" if max_age is None else f" and at most {max_age.days} days old"
+        super().__init__(
+            f"this ledger has no price of {currency} in {quote} on {on}{within}, nor prices that lead there;"
+            " record one with uow.prices.record(), or allow older ones with max_age"
+        )
 
 
 class ConflictError(FinanceError):

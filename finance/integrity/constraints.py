@@ -125,6 +125,13 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_currencies_fixed": _sealed("a currency keeps its code, and its decimals may only grow", "add another currency"),
     "ck_currencies_not_removed": _sealed("a currency with accounts is not deleted", "leave it"),
     "ck_currencies_sealed": _sealed("currencies are not truncated", "delete what is unused"),
+    # prices
+    "pk_prices": lambda _: AlreadyExistsError("price"),
+    "fk_prices_ledger_id_currency_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),
+    "fk_prices_ledger_id_quote_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),
+    "ck_prices_of_another": _invalid("a price is of one currency in another"),
+    "ck_prices_rate_positive": lambda _: AmountError(..., "of a price is not more than zero, or not below 1E+24"),
+    "ck_prices_date_of_calendar": _invalid("a price is of a day of the years 1 to 9999"),
     # accounts
     "uq_accounts_ledger_id_name_currency": lambda _: AlreadyExistsError("account"),
     "fk_accounts_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),

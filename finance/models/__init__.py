@@ -2,6 +2,7 @@
 
     Ledger                          a set of books
     |-- Currency                    what it counts in
+    |-- Price                       what one currency is worth in another on a day
     |-- Account                     holds value in one currency; its balance is kept by the database
     |-- JournalEntry                one dated event
     |   |-- Posting                 one signed amount on one account
@@ -23,6 +24,7 @@ from finance.models.hold import Hold, HoldStatus, NewHold
 from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
+from finance.models.price import NewPrice, Price
 from finance.models.rebuild import Rebuild
 from finance.models.statement import Statement, StatementLine
 
@@ -43,7 +45,9 @@ __all__ = [
     "NewEntry",
     "NewHold",
     "NewPosting",
+    "NewPrice",
     "Posting",
+    "Price",
     "Rebuild",
     "Statement",
     "StatementLine",

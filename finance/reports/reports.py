@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from finance.errors import AccountNotFoundError
 from finance.models import Account
+from finance.money import total
 from finance.pagination import Page, require_limit
 from finance.reports import register, verification
 from finance.reports.balance_sheet import BalanceSheet, balance_sheets
 from finance.reports.register import RegisterLine
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
+from finance.reports.valuation import Valuation, valued
 from finance.reports.verification import Verification, Watcher
-from finance.repositories import AccountRepository, Scope
+from finance.repositories import AccountRepository, PriceRepository, Scope
+from finance.repositories.exchanges import CONVERSIONS
+from finance.repositories.prices import MAX_AGE
 
+_BASE_CURRENCY = "SELECT base_currency FROM ledgers WHERE id = $1"
 _ACCOUNTS = "SELECT id, name, type, currency FROM accounts WHERE ledger_id = $1 ORDER BY name, currency"
 
 
@@ -69,6 +74,60 @@ class Reports:
             Two SELECTs; no locks.
         """
         return balance_sheets(await self.trial_balance(on=on, known_at=known_at))
+
+    async def net_worth_valued(
+        self, *, on: date, quote: str | None = None, max_age: timedelta | None = MAX_AGE
+    ) -> Valuation:
+        """Return what is owned less what is owed at the end of the day *on*, in each currency and valued in one.
+
+        Args:
+            on: The day, of the balances and of the rates.
+            quote: The currency to value in; the ledger's base currency unless given.
+            max_age: How old a price may be at most; None for any age.
+
+        Raises:
+            PriceNotFoundError: A currency has no price that leads to *quote*: nothing is ever valued at 1:1.
+
+        Database:
+            Five SELECTs; no locks.
+        """
+        trial = await self.trial_balance(on=on)
+        rows = [row for row in trial.rows if row.type in ("asset", "liability")]
+        return await self._valued(rows, on, quote, max_age)
+
+    async def exchange_gains(
+        self, *, on: date, quote: str | None = None, max_age: timedelta | None = MAX_AGE
+    ) -> Valuation:
+        """Return what exchanging currencies has gained by the end of the day *on*; a loss is negative.
+
+        The lines say how much of each currency was bought (positive) or sold in exchanges altogether, and what that
+        is worth on the day. Their sum is the gain, of what was sold again and of what is still held; it is not posted.
+
+        Args:
+            on: The day, of the balances and of the rates.
+            quote: The currency to value in; the ledger's base currency unless given.
+            max_age: How old a price may be at most; None for any age.
+
+        Raises:
+            PriceNotFoundError: A currency has no price that leads to *quote*.
+
+        Database:
+            Five SELECTs; no locks.
+        """
+        trial = await self.trial_balance(on=on)
+        rows = [row for row in trial.rows if row.account == CONVERSIONS and row.type == "equity"]
+        return await self._valued(rows, on, quote, max_age, sign=-1)
+
+    async def _valued(
+        self, rows: Sequence[TrialBalanceRow], on: date, quote: str | None, max_age: timedelta | None, *, sign: int = 1
+    ) -> Valuation:
+        amounts: dict[str, list[Decimal]] = {}
+        for row in rows:
+            amounts.setdefault(row.currency, []).append(row.balance if sign > 0 else row.balance.copy_negate())
+        if quote is None:
+            quote = await self._scope.connection.fetchval(_BASE_CURRENCY, self._scope.ledger_id)
+        rates = await PriceRepository(self._scope).rates(on=on, max_age=max_age)
+        return valued({currency: total(each) for currency, each in amounts.items()}, rates, str(quote))
 
     async def register(
         self, account: Account | int, *, start_on: date | None = None, end_on: date | None = None

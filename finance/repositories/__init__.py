@@ -8,6 +8,8 @@ from finance.repositories.journal import Amended, JournalRepository
 from finance.repositories.ledgers import LedgerRepository
 from finance.repositories.posting import Posted
 from finance.repositories.postings import PostingRow
+from finance.repositories.prices import PriceRepository
+from finance.repositories.rates import Rate, Rates
 from finance.repositories.revisions import Revision
 from finance.repositories.statements import StatementRepository
 
@@ -22,6 +24,9 @@ __all__ = [
     "Placed",
     "Posted",
     "PostingRow",
+    "PriceRepository",
+    "Rate",
+    "Rates",
     "Repository",
     "Revision",
     "Scope",

@@ -15,9 +15,9 @@ from finance.errors import AccountNotFoundError, AlreadyExistsError, CurrencyErr
 from finance.integrity import translated
 from finance.models import Account, AccountType, Currency
 from finance.money import Amount, exact_in
-from finance.repositories import holds
 from finance.repositories.balances import read_balances
 from finance.repositories.base import Repository, Scope
+from finance.repositories.closing_holds import expire
 from finance.repositories.currencies import CurrencyRepository
 
 
@@ -183,7 +183,7 @@ class AccountRepository(Repository[Account]):
         limits = {"minimum_balance": minimum_balance, "maximum_balance": maximum_balance}
         given = {field: limit for field, limit in limits.items() if limit is not UNSET}
         if row.held:  # what no longer holds anything must not stand in the way
-            await holds.expire(self._scope, row.id)
+            await expire(self._scope, row.id)
         if given:
             currency = await self._currencies.get_one(row.currency)
             changes |= {field: _limit(limit, currency) for field, limit in given.items()}

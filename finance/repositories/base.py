@@ -79,7 +79,7 @@ class Repository(Generic[M]):
         """Return the row with this id, or None.
 
         Args:
-            key: The id; the ledger is that of the unit of work.
+            key: The id, or the tuple of what identifies it; the ledger is that of the unit of work.
             for_update: Lock the row against other writers until the end of the transaction.
 
         Database:
@@ -196,7 +196,9 @@ class Repository(Generic[M]):
         return decode_key(cursor, self.model.__tablename__, [column.type.python_type for column in self.order])
 
     def _identity(self, key: Any) -> Any:
-        return (self._scope.ledger_id, key) if self._is_scoped else key
+        if not self._is_scoped:
+            return key
+        return (self._scope.ledger_id, *key) if isinstance(key, tuple) else (self._scope.ledger_id, key)
 
     @property
     def _is_scoped(self) -> bool:

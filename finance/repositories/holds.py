@@ -22,7 +22,8 @@ from finance.errors import (
 from finance.models import Account, Hold, HoldStatus, NewEntry, NewHold
 from finance.money import total
 from finance.pagination import PAGE_SIZE, Page
-from finance.repositories.base import Repository, Scope
+from finance.repositories.base import Repository
+from finance.repositories.closing_holds import RELEASE, expire
 from finance.repositories.journal import JournalRepository
 
 _PLACE = """
@@ -34,22 +35,6 @@ _READ = """
 SELECT account_id, amount, description, status, entry_id, expires_at, expires_at <= clock_timestamp() AS is_over
   FROM holds WHERE ledger_id = $1 AND id = $2
 """
-# Who closes holds takes the closing lock, the accounts in order, and then the holds: as whoever posts does.
-_LOCK = """
-WITH closing AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(1179209295, hashint8($1))),
-account AS MATERIALIZED (
-    SELECT a.id FROM closing, accounts AS a
-     WHERE a.ledger_id = $1 AND a.id IN (SELECT h.account_id FROM holds AS h WHERE h.ledger_id = $1 AND {which})
-     ORDER BY a.id FOR NO KEY UPDATE OF a
-)
-UPDATE holds AS h SET status = '{status}' FROM account AS a
- WHERE h.ledger_id = $1 AND h.account_id = a.id AND h.status = 'open' AND {which}
-"""
-_RELEASE = _LOCK.format(status="released", which="h.id = $2")
-_EXPIRE = _LOCK.format(
-    status="expired",
-    which="h.status = 'open' AND h.expires_at <= clock_timestamp() AND ($2::bigint IS NULL OR h.account_id = $2)",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +53,6 @@ class Settled:
     hold_id: UUID
     amount: Decimal
     is_replay: bool
-
-
-async def expire(scope: Scope, account_id: int | None = None) -> int:
-    """Close the holds of the ledger, or of one account, whose time is over, and return how many there were.
-
-    Database:
-        One UPDATE, which locks the accounts' rows in the order of their ids.
-    """
-    command: str = await scope.connection.execute(_EXPIRE, scope.ledger_id, account_id)
-    return int(command.rpartition(" ")[2])
 
 
 class HoldRepository(Repository[Hold]):
@@ -167,7 +142,7 @@ class HoldRepository(Repository[Hold]):
         Database:
             One UPDATE, which locks the account's row, and one SELECT.
         """
-        await self._scope.connection.execute(_RELEASE, self._scope.ledger_id, hold_id)
+        await self._scope.connection.execute(RELEASE, self._scope.ledger_id, hold_id)
         hold = await self.get_one(hold_id)
         if hold.status == HoldStatus.SETTLED:
             raise HoldClosedError(hold_id, hold.status, hold.entry_id)

@@ -25,6 +25,7 @@ from finance.pagination import PAGE_SIZE, Page
 from finance.repositories import revisions
 from finance.repositories.base import Repository
 from finance.repositories.draft import draft, look_up
+from finance.repositories.exchanges import converted
 from finance.repositories.posting import Posted, post
 from finance.repositories.postings import PostingRow, read_postings
 from finance.repositories.revisions import Revision
@@ -94,6 +95,25 @@ class JournalRepository(Repository[JournalEntry]):
         await look_up(fetch, ((ledger_id, entry) for entry in entries), scope.currencies)
         drafts = [draft(ledger_id, entry, scope.currencies) for entry in entries]
         return await post(fetch, drafts)
+
+    async def exchange(self, entry: NewEntry) -> Posted:
+        """Post *entry*, whose lines sum to zero over several currencies taken together, at the rate that they state.
+
+        What it leaves open in each currency is booked against that currency's account "Equity:Conversions", opened on
+        first use: 90 euros out of one account and 100 dollars into another become four lines, which sum to zero in
+        each. `uow.reports.exchange_gains()` says what that has gained.
+
+        Args:
+            entry: At least two lines; fees may be among them. Its id makes it exactly once, as with `post()`.
+
+        Raises:
+            UnbalancedEntryError: It exchanges nothing: what it leaves open is in one currency, or has one sign.
+            FinanceError: As `post()`.
+
+        Database:
+            One SELECT for each currency that it leaves open, and what `post()` takes.
+        """
+        return await self.post(await converted(self._scope, self._ledger_id, entry))
 
     async def reverse(
         self,
