@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from finance.models import (
         Account,
         AccountType,
+        Chart,
         Currency,
         EntryKind,
         Hold,
@@ -46,6 +47,7 @@ __all__ = [
     "Acquired",
     "Amended",
     "Amount",
+    "Chart",
     "Connection",
     "Currency",
     "DatabaseManager",
@@ -104,7 +106,7 @@ _LATER = {
     **dict.fromkeys(("LaneStats", "Mended", "Rebuilt"), "finance.journal"),
     **dict.fromkeys(
         (
-            "Account", "AccountType", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
+            "Account", "AccountType", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
             "NewEntry", "NewHold", "NewPosting", "NewPrice", "Posting", "Price", "Statement", "StatementLine",
         ),
         "finance.models",

@@ -20,6 +20,7 @@ The database's own rules, functions and triggers, stand in `finance.models.guard
 from finance.models import guards
 from finance.models.account import Account, AccountType
 from finance.models.base import Base
+from finance.models.charts import Chart
 from finance.models.hold import Hold, HoldStatus, NewHold
 from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.ledger import Currency, Ledger
@@ -34,6 +35,7 @@ __all__ = [
     "Account",
     "AccountType",
     "Base",
+    "Chart",
     "Currency",
     "EntryKind",
     "EntryRevision",

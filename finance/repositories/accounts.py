@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from finance.errors import AccountNotFoundError, AlreadyExistsError, CurrencyError, InvalidError, StaleVersionError
 from finance.integrity import translated
-from finance.models import Account, AccountType, Currency
+from finance.models import Account, AccountType, Chart, Currency
 from finance.money import Amount, exact_in
 from finance.repositories.balances import read_balances
 from finance.repositories.base import Repository, Scope
@@ -36,6 +36,17 @@ _TYPE_OF_ROOT = {
     "Income": AccountType.INCOME,
     "Expenses": AccountType.EXPENSE,
 }
+
+
+# Whoever posts locks the accounts in this order, too.
+_MOVE = """
+WITH moved AS MATERIALIZED (
+    SELECT id FROM accounts WHERE ledger_id = $1 AND (name = $2 OR starts_with(name, $2 || ':'))
+     ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE accounts AS a SET name = $3 || substr(a.name, char_length($2) + 1)
+  FROM moved WHERE a.ledger_id = $1 AND a.id = moved.id
+"""
 
 
 class AccountRepository(Repository[Account]):
@@ -140,6 +151,51 @@ class AccountRepository(Repository[Account]):
         if found is None:
             raise AccountNotFoundError(name, known.code)
         return found
+
+    async def open_chart(self, chart: Chart | str | Iterable[str], *, currency: str) -> list[Account]:
+        """Open the accounts of a chart that are missing, and return all of them in its order.
+
+        Args:
+            chart: "household" or "small_business", or names of your own.
+            currency: What all of them hold.
+
+        Raises:
+            InvalidError: There is no such chart, or a name is not well formed.
+            CurrencyError: Neither the ledger nor ISO 4217 knows the currency.
+
+        Database:
+            For each account what `get_or_open()` takes.
+        """
+        names = _names_of(chart) if isinstance(chart, str) else list(chart)
+        return [await self.get_or_open(name, currency=currency) for name in names]
+
+    async def move(self, name: str, to: str) -> int:
+        """Rename every account called *name*, and all below it, and return how many these were.
+
+        Their postings, balances and limits stay theirs. A row that was read before keeps its old name until it is
+        read again.
+
+        Args:
+            name: "Expenses:Car" takes "Expenses:Car:Fuel" along, but not "Expenses:Carpets".
+            to: The new name, below the same first segment.
+
+        Raises:
+            AccountNotFoundError: No account has this name, or one below it.
+            AlreadyExistsError: A new name is taken.
+            InvalidError: A name is not well formed, both are the same, or the first segments differ.
+
+        Database:
+            One UPDATE, which locks the accounts' rows in the order of their ids.
+        """
+        if name == _require_name(to):
+            raise InvalidError(f"account name {to!r} is what it is called already")
+        if name.split(":", 1)[0] != to.split(":", 1)[0]:
+            raise InvalidError(f"account {name!r} keeps its type: its new name starts with {name.split(':', 1)[0]!r}")
+        status = await self._scope.connection.execute(_MOVE, self._scope.ledger_id, name, to)
+        count = int(status.rpartition(" ")[2])
+        if not count:
+            raise AccountNotFoundError(name)
+        return count
 
     async def update(
         self,
@@ -282,6 +338,13 @@ class AccountRepository(Repository[Account]):
 
     def _not_found(self, key: int) -> AccountNotFoundError:
         return AccountNotFoundError(key)
+
+
+def _names_of(chart: str) -> Sequence[str]:
+    try:
+        return Chart(chart).names
+    except ValueError:
+        raise InvalidError(f"chart {chart!r}: one of {', '.join(Chart)}, or names of your own") from None
 
 
 def _limit(limit: Amount | None, currency: Currency) -> Decimal | None:

@@ -21,14 +21,19 @@ from finance.errors import (
 from finance.identifiers import uuid7
 from finance.integrity import translated
 from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPosting
+from finance.money import Amount
 from finance.pagination import PAGE_SIZE, Page
 from finance.repositories import revisions
+from finance.repositories.accounts import AccountRepository
 from finance.repositories.base import Repository
 from finance.repositories.draft import draft, look_up
 from finance.repositories.exchanges import converted
 from finance.repositories.posting import Posted, post
 from finance.repositories.postings import PostingRow, read_postings
 from finance.repositories.revisions import Revision
+
+#: The name of the accounts that opening balances are posted against.
+OPENING_BALANCES = "Equity:Opening Balances"
 
 _ACCOUNT = "SELECT id FROM accounts WHERE ledger_id = $1 AND id = $2"
 
@@ -95,6 +100,36 @@ class JournalRepository(Repository[JournalEntry]):
         await look_up(fetch, ((ledger_id, entry) for entry in entries), scope.currencies)
         drafts = [draft(ledger_id, entry, scope.currencies) for entry in entries]
         return await post(fetch, drafts)
+
+    async def open_balance(
+        self,
+        account: Account | int,
+        amount: Amount,
+        *,
+        on: date,
+        id: UUID | None = None,  # noqa: A002 - the field's own word
+    ) -> Posted:
+        """Post what was on an account before its books begin, against "Equity:Opening Balances" in its currency.
+
+        Args:
+            account: The account, or its id.
+            amount: Its balance so far; what is owed is negative.
+            on: The day, before the first entry that follows.
+            id: The entry's id, for a replay; a new one unless given.
+
+        Raises:
+            AmountError: The amount is zero, a float, or finer than its currency.
+            FinanceError: As `post()`.
+
+        Database:
+            One SELECT or two, on first use one INSERT, and what `post()` takes.
+        """
+        accounts = AccountRepository(self._scope)
+        row = account if isinstance(account, Account) else await accounts.get_one(account)
+        line = NewPosting(row, amount)
+        equity = await accounts.get_or_open(OPENING_BALANCES, currency=row.currency)
+        lines = [line, NewPosting(equity, line.value.copy_negate())]
+        return await self.post(NewEntry(on, "Opening balance", lines, id=id or uuid7()))
 
     async def exchange(self, entry: NewEntry) -> Posted:
         """Post *entry*, whose lines sum to zero over several currencies taken together, at the rate that they state.
