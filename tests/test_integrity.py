@@ -6,7 +6,7 @@ import copy
 import pickle
 import re
 import socket
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -52,6 +52,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "PeriodClosedError": (date(2026, 1, 1), date(2026, 12, 31)),
     "PoolOverloadedError": (5,),
     "PoolTimeoutError": (10, 0.5, ["task 'a' for 0.5 s", "task 'b' for 0.1 s"], "connection refused"),
+    "PriceNotFoundError": ("USD", "EUR", date(2026, 11, 22), timedelta(days=31)),
     "SchemaAheadError": ("9999", "0001"),
     "SchemaBehindError": ("0000", "0001"),
     "SchemaMissingError": ("0001",),
