@@ -139,8 +139,8 @@ async def test_a_balance_on_a_day_reads_the_months_and_half_of_one(each_db: Data
             balance = await uow.accounts.balance(books.food, on=on)
             months, postings = (await _rows_read(uow) - before).values()
             assert balance == 10 * ((on - date(2016, 1, 1)).days + 1)
-            # So few months are quicker read as they lie than by an index.
-            assert (months <= 240, postings <= 160) == (True, True), (on, months, postings)
+            # So few months are quicker read as they lie than by an index, but for the first and the last.
+            assert (months <= 242, postings <= 160) == (True, True), (on, months, postings)
 
 
 class _Rows(dict[str, int]):

@@ -12,24 +12,30 @@ from uuid import UUID
 from finance.connection import Connection
 from finance.errors import InvalidError
 from finance.pagination import Page, decode_key, encode_cursor, require_limit
-from finance.repositories.balances import require_day
+from finance.repositories.balances import before_month, require_day
+
+_BALANCE = "(SELECT a.balance FROM accounts AS a WHERE a.ledger_id = $1 AND a.id = $2)"
+
+
+def _before(month: str) -> str:
+    return before_month(ledger="$1", account="$2", balance=_BALANCE, month=month)
+
 
 # The balance before the first day comes from the monthly totals and one part of a month.
-_ALL = """
+_ALL = f"""
 SELECT p.entry_id, p.line, p.date, e.description, p.memo, p.amount,
        s.amount + sum(p.amount) OVER (ORDER BY p.date, p.entry_id, p.line) AS balance
   FROM postings AS p
   JOIN journal_entries AS e ON e.ledger_id = p.ledger_id AND e.id = p.entry_id
  CROSS JOIN (
-    SELECT coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
-                      WHERE t.ledger_id = $1 AND t.account_id = $2 AND t.month < m.month), 0)
+    SELECT {_before("m.month")}
          + coalesce((SELECT sum(q.amount) FROM postings AS q
                       WHERE q.ledger_id = $1 AND q.account_id = $2 AND q.date >= m.month AND q.date < $3), 0) AS amount
       FROM (SELECT date_trunc('month', $3::date::timestamp)::date AS month) AS m
  ) AS s
  WHERE p.ledger_id = $1 AND p.account_id = $2 AND p.date BETWEEN $3 AND $4
  ORDER BY p.date, p.entry_id, p.line
-"""
+"""  # noqa: S608 - put together from constants
 # The rows of one page along the index, and the balance before the first of them: from the months before it, its own
 # month up to it, and what its entry has on earlier lines. However long the history, no other posting is read. The
 # line stands in no index, so that it takes a part of its own.
@@ -42,8 +48,7 @@ WITH page AS MATERIALIZED (
     SELECT f.date, f.entry_id, f.line, date_trunc('month', f.date::timestamp)::date AS month
       FROM page AS f ORDER BY f.date, f.entry_id, f.line LIMIT 1
 ), before AS MATERIALIZED (
-    SELECT coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
-                      WHERE t.ledger_id = $1 AND t.account_id = $2 AND t.month < s.month), 0)
+    SELECT {before}
          + coalesce((SELECT sum(q.amount) FROM postings AS q
                       WHERE q.ledger_id = $1 AND q.account_id = $2 AND q.date >= s.month
                         AND (q.date, q.entry_id) < (s.date, s.entry_id)), 0)
@@ -133,6 +138,7 @@ async def read_page(
     key = wish.key()
     place = f" AND (p.date, p.entry_id, p.line) {'>' if wish.is_ascending else '<'} ($5, $6, $7)"
     sql = _PAGE.format(
+        before=_before("s.month"),
         behind="" if key is None else place,
         way="ASC" if wish.is_ascending else "DESC",
         rows=require_limit(wish.limit) + 1,

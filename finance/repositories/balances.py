@@ -20,10 +20,24 @@ _LATER = """
                JOIN postings AS p ON p.ledger_id = e.ledger_id AND p.entry_id = e.id
               WHERE e.ledger_id = $1 AND p.ledger_id = $1 AND e.recorded_at > {known_at}{days}{accounts}
               GROUP BY p.account_id) AS later ON later.account_id = a.id"""
-_ON = """coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
-                  WHERE t.ledger_id = a.ledger_id AND t.account_id = a.id AND t.month < {month}), 0)
+# What an account had before a month: its totals up to there, or its balance less those from there on, whichever
+# are fewer. Of a subquery in the other branch nothing is read.
+_BEFORE_MONTH = """CASE
+          WHEN {month} > (SELECT min(t.month) + (max(t.month) - min(t.month)) / 2 FROM monthly_totals AS t
+                           WHERE t.ledger_id = {ledger} AND t.account_id = {account})
+          THEN {balance} - coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
+                  WHERE t.ledger_id = {ledger} AND t.account_id = {account} AND t.month >= {month}), 0)
+          ELSE coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
+                  WHERE t.ledger_id = {ledger} AND t.account_id = {account} AND t.month < {month}), 0)
+     END"""
+_ON = """{before}
      {sign} coalesce((SELECT sum(p.amount) FROM postings AS p
                   WHERE p.ledger_id = a.ledger_id AND p.account_id = a.id AND p.date BETWEEN {first} AND {last}), 0)"""
+
+
+def before_month(*, ledger: str, account: str, balance: str, month: str) -> str:
+    """Return the SQL of what an account had before a month; each argument is the SQL of what its name says."""
+    return _BEFORE_MONTH.format(ledger=ledger, account=account, balance=balance, month=month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +123,9 @@ class _Statement:
         return f"SELECT a.id, {balance} AS balance FROM accounts AS a{later} WHERE {where} ORDER BY a.id"  # noqa: S608
 
     def _on(self, months: Months) -> str:
+        month = f"{self._bind(months.before)}::date"
         return _ON.format(
-            month=self._bind(months.before),
+            before=before_month(ledger="a.ledger_id", account="a.id", balance="a.balance", month=month),
             sign=months.sign,
             first=self._bind(months.first),
             last=self._bind(months.last),
