@@ -19,12 +19,12 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import balances, connection, growing, importing, loading, posting, reading, streaming
+from benchmarks import balances, connection, growing, importing, loading, posting, reading, statements, streaming
 from benchmarks.harness import Result, table
 from finance import DatabaseManager, EmbeddedServer
 
 #: Measured on both event loops.
-MODULES = (connection, reading, posting)
+MODULES = (connection, reading, posting, statements)
 #: Measured on asyncio's own only: the server works in them, for minutes, or memory is what counts.
 LONG = (loading, growing, balances, streaming)
 NAMES = [name for module in (*MODULES, *LONG, importing) for name in module.ROWS]
