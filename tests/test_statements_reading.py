@@ -44,7 +44,6 @@ def _refusal(data: bytes) -> StatementFileError:
         (b"<HTML><body><OFX></OFX>", "a web page"),
         (b"Date;Payee;Amount\n2026-01-05;Shop;-1,00\n", "a table (CSV)"),
         (b'{"transactions": []}', "a JSON document"),
-        (b"\xef\xbb\xbf!Type:Bank\nD01/05/2026\nT-1.00\n^\n", "a QIF file"),
         (b":20:STARTUMS\n:25:1/2\n", "an MT940 statement"),
         (b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"/>', "ISO 20022"),
         (b'<?xml version="1.0"?><note/>', "an XML document other than OFX"),
