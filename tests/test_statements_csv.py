@@ -285,6 +285,8 @@ def test_balance_that_contradicts_is_refused_with_its_line() -> None:
         ("Date;Payee;Amount\n2026-01-05;A;1\n", None, "the header has no column 'Date'; it has 'Date;Payee;Amount'"),
         ("Date,Payee,Amount,Amount\n2026-01-05,A,1,1\n", None, "2 columns 'Amount'; say which one by its number"),
         ("Date,Payee,Amount\n", None, "the table has no rows"),
+        ("Date" + "," * 1000, 1, "more than 1,000 cells"),
+        ("Date,Payee,Amount\n2026-01-05," + "A" * 200_000 + ",1\n", 2, "field larger than field limit"),
         ("\n", None, "the table has no rows"),
         ("Date,Payee,Amount\n2026-01-05,A\x00,1\n", 2, "a NUL character"),
         (b"PK\x03\x04Date", None, "a zip archive"),

@@ -220,10 +220,11 @@ def test_encoding_is_told_or_utf_8() -> None:
         _file(data, encoding="nonsense")
 
 
-def test_many_records_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are counted while they are read."""
-    monkeypatch.setattr(records, "MOST_RECORDS", 2)
-    assert "more than 2 records" in _refusal("!Type:Bank\n" + "D1/31/26\nT1\n^\n" * 3).reason
+def test_many_fields_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are counted while they are read, so that memory is bounded."""
+    monkeypatch.setattr(records, "MOST_FIELDS", 5)
+    error = _refusal("!Type:Bank\n" + "D1/31/26\nT1\n^\n" * 3)
+    assert (error.line, "more than 5 fields" in error.reason) == (9, True)
 
 
 def test_every_truncation_is_refused_or_ends_at_a_record() -> None:

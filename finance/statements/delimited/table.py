@@ -13,6 +13,7 @@ from finance.statements.flaw import FlawError, plain
 
 #: More rows are refused: each takes about a kilobyte of memory when it is read.
 MOST_ROWS = 500_000
+_MOST_CELLS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def rows_of(text: str, profile: CsvProfile) -> Iterator[Row]:
     """Yield the rows of *text* behind the lines to skip, blank ones left out, the header among them.
 
     Raises:
-        FlawError: A quote is never closed, or something follows one; a cell is larger than 128 KiB; there are
-            more than `MOST_ROWS`.
+        FlawError: A quote is never closed, or something follows one; a cell is larger than 128 KiB; a row has more
+            than 1,000 cells; there are more than `MOST_ROWS`.
     """
     lines = io.StringIO(text, newline="")
     for _ in range(profile.skip_lines):
@@ -77,6 +78,8 @@ def rows_of(text: str, profile: CsvProfile) -> Iterator[Row]:
     count, begin = 0, profile.skip_lines + 1
     try:
         for cells in reader:
+            if len(cells) > _MOST_CELLS:
+                raise FlawError(f"the row has more than {_MOST_CELLS:,} cells", begin)
             row = Row(begin, tuple(map(str.strip, cells)))
             begin = profile.skip_lines + reader.line_num + 1
             if any(row.cells):

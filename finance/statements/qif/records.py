@@ -6,6 +6,8 @@ what Quicken, Microsoft Money, GnuCash and banks write.
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,8 +26,8 @@ SECURITIES = {"invst": "INVESTMENT", "port": "INVESTMENT", "401(k)/403(b)": "INV
 _LISTS = frozenset(
     ("cat", "class", "memorized", "security", "prices", "budget", "tag", "template", "payee", "envelope")
 )
-#: More are refused before a tree is built from them.
-MOST_RECORDS = 500_000
+#: More fields are refused; ten of them are a long record, and each takes a fifth of a kilobyte.
+MOST_FIELDS = 3_000_000
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ def contents_of(text: str) -> Contents:
         FlawError: A record is cut off, stands in no section, or the section is of an unknown kind.
     """
     parser = _Parser()
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(io.StringIO(text), start=1):  # no list of all lines, of which there may be millions
         parser.feed(line.strip(), number)
     return parser.end()
 
@@ -97,7 +99,7 @@ class _Parser:
         if line.startswith("!"):
             self._head(line[1:].strip(), number)
         elif line == "^":
-            self._close(number)
+            self._close()
         elif line and not self._is_list:
             self._field(line, number)
 
@@ -134,6 +136,8 @@ class _Parser:
         # One record names the account of what follows; several are a list of accounts.
         name = self._accounts[0].text("N") if len(self._accounts) == 1 else None
         self._accounts = []
+        if self._sections and not self._sections[-1].records:
+            self._sections.pop()
         section = Section(number, kind, name)
         self._sections.append(section)
         self._records = section.records
@@ -145,14 +149,14 @@ class _Parser:
             self._record = Record(number)
         # X marks what Quicken for Windows added; the letter behind it says what.
         width = 2 if line[0] == "X" and len(line) > 1 else 1
+        self._count += 1
+        if self._count > MOST_FIELDS:
+            raise FlawError(f"the file has more than {MOST_FIELDS:,} fields; export a shorter period", number)
         self._record.fields.append((line[:width], line[width:].strip(), number))
 
-    def _close(self, number: int) -> None:
+    def _close(self) -> None:
         if self._records is not None and self._record is not None:
             self._records.append(self._record)
-            self._count += 1
-            if self._count > MOST_RECORDS:
-                raise FlawError(f"the file has more than {MOST_RECORDS:,} records; export a shorter period", number)
         self._record = None
 
     def _check_closed(self) -> None:
@@ -163,12 +167,10 @@ class _Parser:
 def raw_of(record: Record) -> dict[str, str]:
     """Return the fields of *record* by their letters: `"A[2]"` if repeated, `"SPLIT[2].S"` in the second split."""
     found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
     for key, text in _keyed(record):
-        count, unique = 1, key
-        while unique in found:
-            count += 1
-            unique = f"{key}[{count}]"
-        found[unique] = text
+        seen[key] += 1
+        found[key if seen[key] == 1 else f"{key}[{seen[key]}]"] = text
     return found
 
 
