@@ -194,6 +194,8 @@ def test_damaged_file_is_refused(text: str, line: int | None, reason: str) -> No
         (["1234567", "-5"], ["1234567", "-5"]),
         (["1,234,567", "5"], ["1234567", "5"]),
         (["1 234,50"], ["1234.50"]),
+        (["-0,125"], ["-0.125"]),
+        (["1234.567"], ["1234.567"]),
     ],
 )
 def test_separators_are_what_the_amounts_prove(written: list[str], amounts: list[str]) -> None:

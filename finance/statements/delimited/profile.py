@@ -57,12 +57,8 @@ class CsvColumns:
 
     def __post_init__(self) -> None:
         for name, column in self._each():
-            if (
-                isinstance(column, bool)
-                or not isinstance(column, str | int)
-                or column in ("", 0)
-                or str(column)[0] == "-"
-            ):
+            is_number = isinstance(column, int) and not isinstance(column, bool) and column > 0
+            if not (is_number or (isinstance(column, str) and column)):
                 raise InvalidError(f"columns.{name}: name a column, or give its number from 1")
         pair = self.debit is not None and self.credit is not None
         if (self.amount is not None) == pair or (self.debit is None) != (self.credit is None):
