@@ -94,6 +94,12 @@ def test_opening_balance_names_the_account() -> None:
     assert (statement.account, str(statement.sum)) == ("Giro", "100.00")
 
 
+def test_list_of_accounts_names_none() -> None:
+    """Of several accounts before a section, nobody knows which it is of."""
+    (statement,) = _file("!Account\nNA\n^\nNB\n^\n!Type:Bank\nD1/31/26\nT1\n^\n").statements
+    assert statement.account == ""
+
+
 def test_investments_are_lines_without_cash() -> None:
     """Their figures are in raw, as in OFX."""
     (statement,) = _file("!Type:Invst\nD1/31/2026\nNBuy\nYACME\nI10.5\nQ2\nT21.00\n^\n").statements
@@ -166,6 +172,7 @@ def test_open_order_needs_the_argument() -> None:
         ("D1/31/26\nT1\nD1/31/26\nT2\n^\n", 4, "is the ^ before it missing?"),
         ("D1/31/26\nT1\nPShop\n", 2, "no end (^)"),
         ("D1/31/26\nT1\n!Type:CCard\n", 2, "no end (^)"),
+        ("D1/31/26\nT1\n!Type:CCard\n^\n", 2, "no end (^)"),
         ("D1/31/26\nT1,00\n^\nD1/31/26\nT1.00\n^\n", None, "a decimal point and some a decimal comma"),
         ("D1/31/26\nT1,234\n^\n", None, "'1,234' have decimals or thousands"),
         ("^\n", None, "no lines of an account"),
