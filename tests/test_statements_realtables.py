@@ -32,7 +32,8 @@ REFUSED = {"99966633_20171223_1844.journal": "not a bank statement of a known fo
 
 
 def _files(kind: str) -> list[Path]:
-    return sorted(path for path in FOLDER.glob(f"{kind}/*/*") if path.suffix != ".json") if FOLDER else []
+    found = FOLDER.glob(f"{kind}/**/*") if FOLDER else ()
+    return sorted(path for path in found if path.is_file() and path.suffix != ".json")
 
 
 @pytest.mark.parametrize(
