@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from finance.errors import ConfigurationError, StatementFileError
-from finance.statements import parse_statements, read_statements, reading
+from finance.statements import CsvProfile, parse_statements, propose_profile, read_statements, reading
 
 SAMPLES = Path(__file__).parent / "samples"
 SEVERAL = SAMPLES / "several-accounts.ofx"
@@ -44,7 +44,6 @@ def _refusal(data: bytes) -> StatementFileError:
         (b"<HTML><body><OFX></OFX>", "a web page"),
         (b"Date;Payee;Amount\n2026-01-05;Shop;-1,00\n", "a table (CSV)"),
         (b'{"transactions": []}', "a JSON document"),
-        (b"\xef\xbb\xbf!Type:Bank\nD01/05/2026\nT-1.00\n^\n", "a QIF file"),
         (b":20:STARTUMS\n:25:1/2\n", "an MT940 statement"),
         (b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"/>', "ISO 20022"),
         (b'<?xml version="1.0"?><note/>', "an XML document other than OFX"),
@@ -248,6 +247,24 @@ def test_damaged_bytes_never_raise_anything_else() -> None:
                 parse_statements(bytes(data), name="damaged.ofx")
 
 
+def test_damaged_tables_never_raise_anything_else() -> None:
+    """The same for CSV by its profile, for the proposal of one, and for QIF."""
+    chance = random.Random(20261123)
+    profile = CsvProfile.load(SAMPLES / "giro.toml")
+    whole = {name: (SAMPLES / name).read_bytes() for name in ("giro.csv", "accounts.qif")}
+    for name in 80 * list(whole):
+        data = bytearray(whole[name])
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randint(0, 9)] = chance.choice(
+                [b";", b'"', b"\n", b"\xff", b"", b"9", b",", b"^", b"!", b"\n^\n", b"D"]
+            )
+        with contextlib.suppress(StatementFileError):
+            parse_statements(bytes(data), name=name, profile=profile if name.endswith("csv") else None)
+        with contextlib.suppress(StatementFileError):
+            propose_profile(bytes(data), name=name)
+
+
 # --- the library behind it -------------------------------------------------------------------------
 
 
@@ -259,8 +276,8 @@ def test_missing_extra_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_importing_needs_no_extra() -> None:
-    """`import finance.statements` loads neither ofxparse nor its parsers."""
-    code = "import sys, finance.statements; print({'ofxparse', 'bs4', 'six'} & set(sys.modules))"
+    """`import finance.statements` loads neither ofxparse and its parsers nor clevercsv."""
+    code = "import sys, finance.statements; print({'ofxparse', 'bs4', 'six', 'clevercsv'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
 

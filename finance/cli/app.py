@@ -14,7 +14,7 @@ import finance
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.register import register
 from finance.cli.commands.roles import roles
-from finance.cli.commands.statements import import_file
+from finance.cli.commands.statements import import_file, propose
 from finance.cli.commands.upgrade import upgrade
 from finance.cli.commands.verify import verify
 from finance.cli.terminal import prepare_streams, tell
@@ -52,6 +52,7 @@ app = App(
 )
 app.command(upgrade)
 app.command(import_file, name="import")
+app.command(propose, name="profile")
 app.command(accounts)
 app.command(balances)
 app.command(register)

@@ -9,6 +9,7 @@ from typing import Any
 
 from finance.models import Account
 from finance.reports import RegisterLine, Verification
+from finance.statements import CsvProposal
 from finance.statements.result import ImportResult, StatementResult
 
 Document = dict[str, Any]
@@ -77,6 +78,11 @@ def imported(result: ImportResult) -> Document:
         "format": result.format,
         "statements": [_statement(statement) for statement in result.statements],
     }
+
+
+def proposed(proposal: CsvProposal) -> Document:
+    """Describe a profile that is proposed, by the names that its TOML file has."""
+    return {"profile": proposal.profile.as_mapping(), "unsure": list(proposal.unsure)}
 
 
 def _statement(statement: StatementResult) -> Document:

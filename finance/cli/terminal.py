@@ -69,6 +69,12 @@ def write_text(line: str) -> None:
     sys.stdout.flush()
 
 
+def write_document(text: str) -> None:
+    """Write a document of lines, whose control characters are escaped already, to standard output as it is."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def write_listing(listing: Listing) -> None:
     """Write *listing* to standard output: as a table that fits a terminal, or else as plain lines, nothing cut off."""
     rows = [[printable(cell) for cell in row] for row in listing.rows]

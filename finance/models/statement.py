@@ -39,7 +39,7 @@ class Statement(Base):
     account_id: Mapped[int]
     file_name: Mapped[str]
     file_sha256: Mapped[bytes] = mapped_column(LargeBinary)
-    #: "ofx", and the version that the file states.
+    #: "ofx", "qif" or "csv", and the version that the file states.
     format: Mapped[str]
     format_version: Mapped[str | None]
     #: How the bank names itself and the account.

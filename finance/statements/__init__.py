@@ -3,12 +3,16 @@
 `read_statements(path)` needs the extra `statements`; importing this package does not.
 """
 
+from finance.statements.delimited import CsvColumns, CsvProfile, CsvProposal, propose_profile
 from finance.statements.importer import import_statements
 from finance.statements.reading import parse_statements, read_statements
 from finance.statements.result import ImportResult, StatementResult
 from finance.statements.statement import LineKind, Statement, StatementFile, StatementLine
 
 __all__ = [
+    "CsvColumns",
+    "CsvProfile",
+    "CsvProposal",
     "ImportResult",
     "LineKind",
     "Statement",
@@ -17,5 +21,6 @@ __all__ = [
     "StatementResult",
     "import_statements",
     "parse_statements",
+    "propose_profile",
     "read_statements",
 ]

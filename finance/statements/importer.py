@@ -20,6 +20,8 @@ from finance.statements.result import ImportResult, StatementResult
 from finance.statements.statement import Statement, StatementFile
 from finance.unit_of_work import UnitOfWork
 
+_NO_CURRENCY = "it does not say in which currency its lines are; say it with currency='EUR' or --currency"
+
 Progress = Callable[[int, int], object]
 
 #: Lines of one INSERT. More of them do not make it faster, and progress is told in between.
@@ -99,7 +101,7 @@ class _Import:
 
     async def _exponent(self, currency: str | None) -> int:
         if currency is None:
-            raise StatementFileError(self._file.name, "it does not say in which currency its lines are")
+            raise StatementFileError(self._file.name, _NO_CURRENCY)
         try:
             return (await self._uow.currencies.get_or_open(currency)).exponent
         except CurrencyError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from finance import models
-from finance.errors import InvalidError
+from finance.errors import InvalidError, StatementFileError
 from finance.integrity import translated
 from finance.models import AccountType
 from finance.statements.booking import EXPENSES, INCOME
@@ -24,6 +24,9 @@ _BY_KIND = {
     "INVESTMENT": "Assets:Investments",
     "CREDITLINE": "Liabilities:Credit Line",
     "CREDITCARD": "Liabilities:Credit Card",
+    "CASH": "Assets:Cash",
+    "OTHERASSET": "Assets:Other",
+    "OTHERLIABILITY": "Liabilities:Other",
 }
 
 
@@ -44,9 +47,11 @@ async def place(uow: UnitOfWork, file: StatementFile, wanted: str | None) -> lis
     """Return the name of the account of each statement of *file*, in their order.
 
     It is the account that the bank's account was imported into before; else *wanted*; else a name made from
-    its kind and number, with a number in brackets where another bank's account has that name already.
+    its kind and number, with a number in brackets where another bank's account has that name already. A file that
+    names no account, as QIF and CSV may, needs *wanted* each time.
 
     Raises:
+        StatementFileError: The file names no account, and *wanted* does not either.
         InvalidError: *wanted* names one account for a file of several, or another than the one before, or an
             account of the importer's own.
 
@@ -54,6 +59,10 @@ async def place(uow: UnitOfWork, file: StatementFile, wanted: str | None) -> lis
         Up to three SELECTs for each statement.
     """
     _check_wanted(file, wanted)
+    if wanted is None and not all(statement.account for statement in file.statements):
+        raise StatementFileError(
+            file.name, "it does not say of which account it is; name one with account= or --account"
+        )
     owners: dict[str, Statement] = {}
     names = []
     for statement in file.statements:
@@ -83,6 +92,8 @@ def _identity(statement: Statement) -> tuple[str | None, str, str | None]:
 
 
 async def _name(uow: UnitOfWork, statement: Statement, wanted: str | None, owners: dict[str, Statement]) -> str:
+    if not statement.account:  # a file that names no account is of whichever it is brought into, each time
+        return wanted or ""
     before = await _name_before(uow, statement)
     if wanted is not None and before not in (None, wanted):
         raise InvalidError(

@@ -17,8 +17,6 @@ _SIGNATURES = (
 
 _BEGINNINGS = (
     ("ofxheader", "the header of an OFX file without its content"),
-    ("!type:", "a QIF file"),
-    ("!account", "a QIF file"),
     (":20:", "an MT940 statement"),
     ("{1:", "an MT940 statement"),
     ("{", "a JSON document"),
@@ -26,11 +24,20 @@ _BEGINNINGS = (
 )
 
 
+_TABLE = "a table (CSV)"
+
+
 def describe(data: bytes) -> str:
     """Say in one line what *data* is instead of a statement, and what to do about it."""
     if not data.strip(b" \t\r\n\x00\xef\xbb\xbf"):
         return "the file is empty"
-    return f"this is {_kind(data)}; export the statement as OFX or QFX"
+    kind = _kind(data)
+    if kind == _TABLE:
+        return (
+            f"this is {kind}, and reading it needs a profile: `finance profile FILE > bank.toml`, or propose_profile(),"
+            " proposes one; look at it, then give it as --profile bank.toml or profile="
+        )
+    return f"this is {kind}; export the statement as OFX or QFX"
 
 
 def foreign(data: bytes) -> str | None:
@@ -55,7 +62,7 @@ def _kind(data: bytes) -> str:
     for start, kind in _BEGINNINGS:
         if beginning.startswith(start):
             return kind
-    return "a table (CSV)" if _is_table(beginning) else "not a bank statement of a known format"
+    return _TABLE if _is_table(beginning) else "not a bank statement of a known format"
 
 
 def _beginning(data: bytes) -> str:

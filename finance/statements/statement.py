@@ -55,10 +55,11 @@ class Statement:
 
     Attributes:
         bank: The bank's or broker's id, as the file has it.
-        account: The account's number, as the bank writes it.
-        account_kind: `"CHECKING"`, `"SAVINGS"`, `"MONEYMRKT"`, `"CREDITLINE"`, `"CD"`, `"CREDITCARD"`, `"INVESTMENT"`.
+        account: The account's number, as the bank writes it; `""` where the file names none.
+        account_kind: `"CHECKING"`, `"SAVINGS"`, `"MONEYMRKT"`, `"CREDITLINE"`, `"CD"`, `"CREDITCARD"`, `"INVESTMENT"`;
+            of QIF also `"CASH"`, `"OTHERASSET"`, `"OTHERLIABILITY"`.
         currency: ISO 4217, upper case; None where the file merely lists the account.
-        opening_balance: None where the format has none, as in OFX.
+        opening_balance: None where the format has none, as in OFX; of CSV derived from the first balance.
         closing_balance: The balance that the bank claims at the end of `closing_on`, with the decimals as written.
         pending: How many lines the bank announces as not booked yet; they are not among `lines`.
     """
@@ -92,7 +93,7 @@ class StatementFile:
 
     Attributes:
         name: The file's name, without its folder.
-        format: `"ofx"`, which covers QFX.
+        format: `"ofx"`, which covers QFX, `"qif"` or `"csv"`.
         version: The format's version as the file states it (`"102"`, `"203"`), None where it states none.
         sha256: Of the bytes of the file, in hexadecimal.
         institution: The bank's name, where the file has it.

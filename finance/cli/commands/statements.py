@@ -1,10 +1,12 @@
-"""`finance import`."""
+"""`finance import`, and the profile that it needs for CSV."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +15,11 @@ from cyclopts import Parameter
 from finance import UnitOfWork
 from finance.cli import documents, tables
 from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
-from finance.cli.terminal import progress, tell, write_json, write_listing
+from finance.cli.terminal import progress, tell, write_document, write_json, write_listing
 from finance.errors import CurrencyError
 from finance.money import iso_currency, total
-from finance.statements import StatementFile, parse_statements, read_statements, reading
+from finance.statements import CsvProfile, StatementFile, parse_statements, propose_profile, reading
+from finance.statements.dates import DateOrder
 from finance.statements.importer import import_statements
 from finance.statements.result import ImportResult, StatementResult
 
@@ -25,12 +28,30 @@ _LONG_FILE = 100_000
 _LONG_WORK = 1_000
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unstated:
+    """What CSV and QIF files do not say about themselves."""
+
+    currency: Annotated[str | None, Parameter(help="Of a file that names none, as QIF.")] = None
+    date_order: Annotated[DateOrder | None, Parameter(help="Whether 01/02 is in February or in January.")] = None
+    decimal: Annotated[str | None, Parameter(help="What stands before decimals, where nothing decides it.")] = None
+    encoding: Annotated[str | None, Parameter(help="Of text that is not UTF-8, such as windows-1252.")] = None
+
+
+NOTHING_UNSTATED = Unstated()
+
+
 # Not a coroutine: reading takes seconds or waits for standard input, and outside the event loop Ctrl-C ends it at once.
 def import_file(
-    file: Annotated[str, Parameter(allow_leading_hyphen=True, help="An OFX or QFX file; - reads standard input.")],
+    file: Annotated[str, Parameter(allow_leading_hyphen=True, help="The bank's file; - reads standard input.")],
     /,
     *,
     account: Annotated[str | None, Parameter(help="Which account it is; for the first file of one account.")] = None,
+    profile: Annotated[
+        Path | None, Parameter(help="How the bank writes CSV: a TOML file; `finance profile` proposes one.")
+    ] = None,
+    unstated: Unstated = NOTHING_UNSTATED,
     where: Where = HERE,
 ) -> None:
     """Import what the bank sent: all of the file that is new, or nothing.
@@ -38,7 +59,7 @@ def import_file(
     A file that comes again, or overlaps an earlier one, adds only what is new.
     """
     with progress("Reading", is_long=_size(file) > _LONG_FILE):
-        read = _read(file)
+        read = _read(file, profile, unstated)
     result = asyncio.run(_import(read, account, where))
     document = documents.imported(result)
     if where.json:
@@ -46,6 +67,27 @@ def import_file(
     else:
         write_listing(tables.imported(document))
     for remark in remarks(result):
+        tell(remark)
+
+
+def propose(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True, help="A CSV file; - reads standard input.")],
+    /,
+    *,
+    unstated: Unstated = NOTHING_UNSTATED,
+    where: Where = HERE,
+) -> None:
+    """Propose a profile for a CSV file of a bank, as TOML: look at it, correct it, and import with --profile.
+
+    What it is unsure of stands on top as comments.
+    """
+    data, name = _content(file)
+    proposal = propose_profile(data, name=name, **dataclasses.asdict(unstated))
+    if where.json:
+        write_json(documents.proposed(proposal))
+    else:
+        write_document(proposal.to_toml())
+    for remark in proposal.unsure:
         tell(remark)
 
 
@@ -100,10 +142,16 @@ def _size(file: str) -> int:
         return 0
 
 
-def _read(file: str) -> StatementFile:
+def _read(file: str, profile: Path | None, unstated: Unstated) -> StatementFile:
+    declared = None if profile is None else CsvProfile.load(profile)
+    data, name = _content(file)
+    return parse_statements(data, name=name, profile=declared, **dataclasses.asdict(unstated))
+
+
+def _content(file: str) -> tuple[bytes, str]:
     if file != "-":
-        return read_statements(file)
-    return parse_statements(sys.stdin.buffer.read(reading.LARGEST + 1), name="standard input")
+        return reading.content_of(file)
+    return sys.stdin.buffer.read(reading.LARGEST + 1), "standard input"
 
 
 def _currency_of(file: StatementFile) -> str | None:
