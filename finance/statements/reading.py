@@ -7,17 +7,24 @@ import stat
 from pathlib import Path
 
 from finance.errors import StatementFileError
+from finance.statements.camt import is_camt, read_camt
 from finance.statements.flaw import FlawError
+from finance.statements.mt940 import is_mt940, read_mt940
 from finance.statements.ofx import is_ofx, read_ofx
 from finance.statements.recognising import describe
 from finance.statements.statement import StatementFile
+
+#: How each format is told, and what reads it.
+_READERS = ((is_ofx, read_ofx), (is_camt, read_camt), (is_mt940, read_mt940))
 
 #: The largest file that is read, in bytes. Ten thousand lines take about 2 MiB.
 LARGEST = 64 * 1024 * 1024
 
 
 def read_statements(path: str | os.PathLike[str]) -> StatementFile:
-    """Read the bank file at *path*: OFX 1, OFX 2 or QFX, told by its content and not by its name.
+    """Read the bank file at *path*, told by its content and not by its name.
+
+    OFX 1, OFX 2 and QFX; MT940 and MT942; CAMT.052, 053 and 054.
 
     It works on one core (10,000 lines take seconds) and blocks: call it with `asyncio.to_thread` inside an event loop.
 
@@ -53,8 +60,9 @@ def parse_statements(data: bytes, *, name: str) -> StatementFile:
 
 def _parsed(data: bytes, name: str) -> StatementFile:
     _check_size(len(data))
-    if is_ofx(data):
-        return read_ofx(data, name)
+    for tells, read in _READERS:
+        if tells(data):
+            return read(data, name)
     raise FlawError(describe(data))
 
 

@@ -19,8 +19,8 @@ _BEGINNINGS = (
     ("ofxheader", "the header of an OFX file without its content"),
     ("!type:", "a QIF file"),
     ("!account", "a QIF file"),
-    (":20:", "an MT940 statement"),
-    ("{1:", "an MT940 statement"),
+    (":20:", "a part of an MT940 statement, which names no account (:25:)"),
+    ("{1:", "a SWIFT message other than MT940 and MT942"),
     ("{", "a JSON document"),
     ("[", "a JSON document"),
 )
@@ -30,11 +30,11 @@ def describe(data: bytes) -> str:
     """Say in one line what *data* is instead of a statement, and what to do about it."""
     if not data.strip(b" \t\r\n\x00\xef\xbb\xbf"):
         return "the file is empty"
-    return f"this is {_kind(data)}; export the statement as OFX or QFX"
+    return f"this is {_kind(data)}; export the statement as OFX, QFX, MT940 or CAMT"
 
 
 def foreign(data: bytes) -> str | None:
-    """Name the other kind of file that *data* is for certain; None for text that may be OFX."""
+    """Name the other kind of file that *data* is for certain; None for text that may be a statement."""
     for signature, kind in _SIGNATURES:
         if data.startswith(signature):
             return kind
@@ -51,7 +51,7 @@ def _kind(data: bytes) -> str:
         return "a binary file"
     beginning = _beginning(data)
     if beginning.startswith("<?xml"):
-        return "an ISO 20022 (CAMT) statement" if "iso:20022" in beginning else "an XML document other than OFX"
+        return "an ISO 20022 message other than CAMT" if "iso:20022" in beginning else "an XML document of another kind"
     for start, kind in _BEGINNINGS:
         if beginning.startswith(start):
             return kind
