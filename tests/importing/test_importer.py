@@ -32,7 +32,9 @@ async def assert_refused(uow: UnitOfWork, bad: StatementFile, reason: str) -> No
 async def test_amount_finer_than_its_currency_is_refused(unit: UnitOfWork) -> None:
     """It names the file, the line and the amount; what stands before the line is not imported either."""
     bad = file(statement(line("1.00", "A"), line("-8.855", "B7")))
-    await assert_refused(unit, bad, r"bank.ofx: transaction 2 \(FITID B7\) of 2026-08-05: amount -8.855 .* 2 decimals")
+    await assert_refused(
+        unit, bad, r"bank.ofx: transaction 2 \(bank's id B7\) of 2026-08-05: amount -8.855 .* 2 decimals"
+    )
 
 
 async def test_line_in_another_currency_than_its_account_is_refused(unit: UnitOfWork) -> None:

@@ -27,7 +27,10 @@ _LONG_WORK = 1_000
 
 # Not a coroutine: reading takes seconds or waits for standard input, and outside the event loop Ctrl-C ends it at once.
 def import_file(
-    file: Annotated[str, Parameter(allow_leading_hyphen=True, help="An OFX or QFX file; - reads standard input.")],
+    file: Annotated[
+        str,
+        Parameter(allow_leading_hyphen=True, help="An OFX, QFX, MT940, MT942 or CAMT file; - reads standard input."),
+    ],
     /,
     *,
     account: Annotated[str | None, Parameter(help="Which account it is; for the first file of one account.")] = None,
@@ -83,6 +86,11 @@ def _remarks_on(statement: StatementResult) -> Iterator[str]:
         )
     if statement.pending:
         yield f"{statement.account}: lines that the bank has not booked yet, left out: {statement.pending}"
+    if statement.adds_up is False:
+        yield (
+            f"{statement.account}: the bank's own figures do not add up: {statement.opening_balance:f} before lines of"
+            f" {statement.sum:f} is not the {statement.closing_balance:f} {statement.currency} that it closes with"
+        )
     bank, books = statement.closing_balance, statement.books_balance
     if bank is not None and books is not None and bank != books:
         when = f" on {statement.closing_on}" if statement.closing_on else ""

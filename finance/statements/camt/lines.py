@@ -100,12 +100,13 @@ def _name(details: Element, role: str) -> str | None:
 def _memo(entry: Element, details: list[Element]) -> str | None:
     """Return what the only payment is for, or else what the bank says about the entry."""
     texts = _remittance(details[0]) if len(details) == 1 else []
-    texts = texts or [entry.text_of("AddtlNtryInf")]
-    return " ".join(" ".join(text.split()) for text in texts if text) or None
+    texts = texts or [entry.text_of("AddtlNtryInf") or ""]
+    return " ".join(" ".join(texts).split()) or None
 
 
-def _remittance(details: Element) -> list[str | None]:
-    texts: list[str | None] = [each.text for each in details.children("RmtInf", "Ustrd") if each.text]
+def _remittance(details: Element) -> list[str]:
+    texts: list[str | None] = [each.text for each in details.children("RmtInf", "Ustrd")]
     for structured in details.children("RmtInf", "Strd"):
         texts += [structured.text_of("CdtrRefInf", "Ref"), *(each.text for each in structured.children("AddtlRmtInf"))]
-    return [text for text in texts if text] or [details.text_of("AddtlTxInf")]
+    texts = texts if any(texts) else [details.text_of("AddtlTxInf")]
+    return [text for text in texts if text]

@@ -37,7 +37,7 @@ def read_details(lines: Sequence[str]) -> Details:
     if numbered := _NUMBERED.match(folded):
         return _numbered(numbered[1], folded[numbered.end(2) - 1 :], numbered[2])
     if folded.startswith("/") and (words := dict(_CODE_WORD.findall(folded))):
-        return Details(_words(words.get("NAME")), _words(words.get("REMI")) or _words(folded))
+        return Details(_words(words.get("NAME")), _words(words.get("REMI", "").strip("/")) or _words(folded))
     return Details(memo=_words(" ".join(lines)))
 
 

@@ -107,6 +107,8 @@ def _name(parts: Mapping[str, str | None], field: Field) -> str | None:
 
 def _raw(group: Sequence[Field], parts: Mapping[str, str | None], details: Details) -> dict[str, str]:
     raw = keyed((field.tag, field.whole) for field in group)
+    raw["61.value_date"] = "".join(parts[name] or "" for name in ("year", "month", "day"))
+    raw["61.entry_date"] = "".join(parts[name] or "" for name in ("entry_month", "entry_day"))
     raw |= {f"61.{ours}": text for theirs, ours in _SUBFIELDS.items() if (text := (parts[theirs] or "").strip())}
     return raw | {f"86.{number}": text for number, text in details.parts.items()}
 
