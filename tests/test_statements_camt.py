@@ -143,6 +143,23 @@ def test_declared_encoding_is_read(encoding: str) -> None:
     assert _read(data).lines[0].memo == "Zürich"
 
 
+def test_version_1_is_read() -> None:
+    """It names the message by its version, and has balances and payments a level higher."""
+    details = "<TxDtls><RltdPties><Dbtr><Nm>Harbour</Nm></Dbtr></RltdPties></TxDtls>"
+    data = _document(
+        _entry(rest=f"{BOOKED}{details}"), balances=_balance("OPBD", "1"), namespace=ISO.replace("02", "01")
+    )
+    old = (
+        data.decode()
+        .replace("BkToCstmrStmt", "BkToCstmrStmtV01")
+        .replace("<CdOrPrtry>", "")
+        .replace("</CdOrPrtry>", "")
+    )
+    file = parse_statements(old.encode(), name="x")
+    assert (file.version, file.statements[0].lines[0].payee) == ("01", "Harbour")
+    assert file.statements[0].opening_balance == 1
+
+
 # --- single elements -------------------------------------------------------------------------------
 
 

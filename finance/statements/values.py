@@ -1,4 +1,4 @@
-"""What the texts of several formats mean alike: amounts without a sign, ids that are none.
+"""What the texts of several formats mean alike: amounts without a sign, currencies, ids that are none.
 
 Functions raise ValueError with a message that continues the field's name: `Amt '-1' is not ...`.
 """
@@ -38,6 +38,7 @@ def signed(amount: Decimal, *, is_debit: bool) -> Decimal:
 
 def currency(text: str) -> str:
     """Return the code in upper case; whether ISO 4217 knows it is for the importer to say."""
+    text = text.strip()
     if not re.fullmatch(r"[A-Za-z]{3}", text):
         raise ValueError(f"{shown(text)} is not a currency code of three letters (ISO 4217)")
     return text.upper()

@@ -36,7 +36,7 @@ def read_line(entry: Element, number: int) -> StatementLine:
     Raises:
         FlawError: It has no amount, sign, currency or date, or one that cannot be right.
     """
-    details = entry.children("NtryDtls", "TxDtls")
+    details = entry.children("NtryDtls", "TxDtls") or entry.children("TxDtls")  # version 1 has no NtryDtls
     bank_id = _bank_id(entry, details)
     owner = f"entry {number} ({plain(bank_id)})" if bank_id else f"entry {number}"
     moved = money(owner, entry)

@@ -76,7 +76,7 @@ def read_camt(data: bytes, name: str) -> StatementFile:
 
 
 def _statement(element: Element, lines: tuple[StatementLine, ...], pending: int) -> Statement:
-    balances = [(each, money(_balance_owner(each), each)) for each in element.children("Bal")]
+    balances = [(each, money(f"balance {_kind(each)}", each)) for each in element.children("Bal")]
     code = _currency(element, lines, [stated for _, stated in balances])
     ours = [(each, stated) for each, stated in balances if stated.currency == code]
     opening, closing = _first(ours, _OPENING), _first(ours, _CLOSING)
@@ -99,7 +99,7 @@ def _statement(element: Element, lines: tuple[StatementLine, ...], pending: int)
 def _first(balances: Sequence[tuple[Element, Money]], kinds: Iterable[str]) -> tuple[Element, Money] | None:
     """Return the balance of the first of *kinds* that is there; None where it is stated in two ways."""
     for kind in kinds:
-        found = [each for each in balances if each[0].text_of("Tp", "CdOrPrtry", "Cd") == kind]
+        found = [each for each in balances if _kind(each[0]) == kind]
         if found:
             return found[0] if len({stated.amount for _, stated in found}) == 1 else None
     return None
@@ -137,8 +137,9 @@ def _currency(element: Element, lines: Sequence[StatementLine], balances: Sequen
     return next(iter(codes), None)
 
 
-def _balance_owner(balance: Element) -> str:
-    return f"balance {balance.text_of('Tp', 'CdOrPrtry', 'Cd') or ''}".strip()
+def _kind(balance: Element) -> str:
+    """Return the kind of balance, which in version 1 is a level higher."""
+    return balance.text_of("Tp", "CdOrPrtry", "Cd") or balance.text_of("Tp", "Cd") or "of no known kind"
 
 
 def _period(element: Element, name: str) -> date | None:

@@ -64,7 +64,7 @@ def money(owner: str, element: Element) -> Money:
     is_debit = required(owner, element, "CdtDbtInd", _is_debit)
     code = element.children("Amt")[0].attribute("Ccy")
     try:
-        return Money(signed(value, is_debit=is_debit), currency((code or "").strip()))
+        return Money(signed(value, is_debit=is_debit), currency(code or ""))
     except ValueError as error:
         raise FlawError(f"{owner}: Amt Ccy {error}", element.line) from error
 
