@@ -182,6 +182,13 @@ def test_placeholder_is_no_id(reference: str, bank_id: str | None) -> None:
     assert line.bank_id == bank_id
 
 
+def test_id_of_one_of_several_payments_is_none_of_the_entry() -> None:
+    """Two entries may begin with payments that have the same id."""
+    details = "<TxDtls><Refs><AcctSvcrRef>{}</AcctSvcrRef></Refs></TxDtls>"
+    assert _line(f"{BOOKED}<NtryDtls>{details.format('P1')}</NtryDtls>").bank_id == "P1"
+    assert _line(f"{BOOKED}<NtryDtls>{details.format('P1')}{details.format('P2')}</NtryDtls>").bank_id is None
+
+
 def test_currency_is_that_of_the_entries_where_the_account_has_none() -> None:
     """A balance in another currency is a balance of another pocket, and no claim about this one."""
     statement = _read(_document(_entry(), account="", balances=_balance("OPBD", "1.0") + _balance("CLBD", "2", "SEK")))
@@ -291,6 +298,24 @@ def test_document_type_is_refused_before_parsing(declared: str, encoding: str, m
     monkeypatch.setitem(sys.modules, "lxml.etree", None)
     data = _document(_entry()).decode().replace("UTF-8", encoding).replace("<Document", f"{declared}<Document")
     assert "a DOCTYPE or an ENTITY" in str(_refusal(data.encode(encoding)))
+
+
+def test_document_type_in_disguise_is_refused() -> None:
+    """In UTF-7 its letters are not to be seen before parsing."""
+    bomb = b'<!DOCTYPE Document [<!ENTITY a "b">]>'.decode().encode("utf-7").replace(b"<", b"+ADw-")
+    data = _document(_entry(rest=f"{BOOKED}<AddtlNtryInf>&a;</AddtlNtryInf>")).replace(b"UTF-8", b"UTF-7")
+    assert b"DOCTYPE" in bomb
+    assert b"<!DOCTYPE" not in bomb
+    assert "DOCTYPE" in str(_refusal(data.replace(b"<Document", bomb + b"<Document")))
+
+
+def test_entries_are_forgotten_when_they_are_read() -> None:
+    """So memory grows with the lines, and not with the elements of the file."""
+    found = markup.elements(_document(_entry() * 2))
+    first = next(found)
+    assert [child.name for child in first.children()] == ["Amt", "CdtDbtInd", "Sts", "BookgDt"]
+    next(found)
+    assert first.children() == []
 
 
 def test_many_elements_are_refused_before_parsing(monkeypatch: pytest.MonkeyPatch) -> None:

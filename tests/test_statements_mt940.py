@@ -164,6 +164,7 @@ def test_details_of_other_banks_are_a_memo() -> None:
     padded = _line("260805C1,NMSC0123456789      W. Harbour", ":86:Rent")
     assert (padded.payee, padded.memo, padded.bank_id) == ("W. Harbour", "Rent", None)
     assert _line("260805C1,NMSCNONREF", "Supplement").memo == "Supplement"
+    assert _line("260805C1,NMSC0123456789ABCDEFGH", ":86:Rent").payee is None
     own = _line("260805C1,S   X", ":NS:01526715", "15Insurance")
     assert (own.type, own.raw["NS"]) == ("S", "01526715\n15Insurance")
 
