@@ -145,7 +145,9 @@ def test_day_is_the_one_of_booking(written: str, day: date) -> None:
     assert _line(f"{written}D1,00NMSCNONREF").date == day
 
 
-@pytest.mark.parametrize(("written", "amount"), [("15,", "15"), ("0,5", "0.5"), ("000000001000,890", "1000.890")])
+@pytest.mark.parametrize(
+    ("written", "amount"), [("15,", "15"), ("15", "15"), ("0,5", "0.5"), ("000000001000,890", "1000.890")]
+)
 def test_amount_keeps_its_decimals(written: str, amount: str) -> None:
     """No digit is added or lost."""
     assert str(_line(f"260805C{written[-15:]}NMSCNONREF").amount) == amount
@@ -172,7 +174,16 @@ def test_details_of_other_banks_are_a_memo() -> None:
 def test_other_separators_of_subfields_are_known() -> None:
     """The fourth character is the separator."""
     assert _line("260805C1,NMSCNONREF", ":86:020~00Przelew~20Czynsz ~21maj~32JAN ~33NOWAK").memo == "Czynsz maj"
-    assert _line("260805C1,NMSCNONREF", ":86:000>100987>20HUUR>21 MEI>32A>33B").payee == "AB"
+    assert _line("260805C1,NMSCNONREF", ":86:000>100987>20HUUR>21 MEI>32A>33B").payee == "A B"
+
+
+def test_full_subfield_goes_on_inside_of_a_word() -> None:
+    """At 27 characters; a shorter one ends with its word. White space at which a line was folded is kept."""
+    lines = read_statements(PAGES).statements[1].lines
+    assert lines[1].memo == "Wrong account of two syllables too many"
+    assert _line("260805C1,NMSCNONREF", ":86:166?20Gehalt Oktober?21Firma ", "Mustermann").memo == (
+        "Gehalt Oktober Firma Mustermann"
+    )
 
 
 def test_text_that_looks_like_a_field_stays_text() -> None:
@@ -219,7 +230,7 @@ def test_every_byte_is_a_letter_in_some_rule() -> None:
         ("2613010101D1,00NMSCNONREF", "261301 is not a date"),
         ("2608051301D1,00NMSCNONREF", "entry date 1301 is not a date"),
         ("2608050805D1.00NMSCNONREF", "'1' is not an amount|type of transaction|not written"),
-        ("2608050805D100NMSCNONREF", "'100' is not an amount"),
+        ("2608050805D,NMSCNONREF", "',' is not an amount"),
         ("2608050805D1,000,00NMSCNONREF", "'1,000,00' is not an amount"),
         ("2608050805D\u0661,00NMSCNONREF", "is not an amount"),
         ("2608050805D12345678901234,56NMSCNONREF", "type of transaction is missing"),

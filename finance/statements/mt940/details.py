@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 _NUMBERED = re.compile(r"\s*([0-9]{3})([?>~^<@+*|])(?=[0-9]{2})")
 _PURPOSE = ("20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "60", "61", "62", "63")
 _POSTING_TEXT = "00"
+#: The length at which a subfield is full, and its text goes on in the next one inside of a word.
+_FULL = 27
 _NAME = ("32", "33")
 #: SEPA's text inside the purpose, up to the next of its key words.
 _SEPA_TEXT = re.compile(r"SVWZ\+(.*?)(?=(?:EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|ABWA|ABWE|IBAN|BIC)\+|$)")
@@ -45,11 +47,15 @@ def _numbered(code: str, text: str, separator: str) -> Details:
     pieces = re.split(rf"{re.escape(separator)}([0-9]{{2}})", text)
     numbered = list(zip(pieces[1::2], pieces[2::2], strict=True))
     parts = {"code": code} | keyed(numbered)
-    purpose = "".join(piece for number, piece in numbered if number in _PURPOSE)
+    purpose = _joined(piece for number, piece in numbered if number in _PURPOSE)
     sepa = _SEPA_TEXT.search(purpose)
     memo = _words(sepa[1]) if sepa else None
-    name = "".join(parts.get(number, "") for number in _NAME)
+    name = _joined(piece for number, piece in numbered if number in _NAME)
     return Details(_words(name), memo or _words(purpose) or _words(parts.get(_POSTING_TEXT)), parts)
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    return "".join(piece if len(piece) >= _FULL else f"{piece} " for piece in pieces)
 
 
 def keyed(pieces: Iterable[tuple[str, str]]) -> dict[str, str]:

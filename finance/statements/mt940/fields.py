@@ -39,7 +39,7 @@ _WINDOWS_1252 = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its tag without colons, its lines without white space at their ends, and its line in the file."""
+    """A field: its tag without colons, its lines as they came, and its line in the file."""
 
     tag: str
     lines: tuple[str, ...]
@@ -47,13 +47,13 @@ class Field:
 
     @property
     def text(self) -> str:
-        """The first line."""
-        return self.lines[0]
+        """The first line, without white space at its end."""
+        return self.lines[0].rstrip()
 
     @property
     def whole(self) -> str:
-        """All lines, as the bank wrote them."""
-        return "\n".join(self.lines)
+        """All lines, as the bank wrote them but for white space at the end."""
+        return "\n".join(self.lines).rstrip()
 
 
 @dataclass(slots=True)
@@ -186,4 +186,4 @@ def _without_text(lines: Sequence[str], begins: Sequence[int]) -> Iterator[int]:
 def _field(lines: Sequence[str], begin: int, after: int) -> Field:
     tag = _tag(lines[begin]) or ""
     first = lines[begin][len(tag) + 2 :]
-    return Field(tag, tuple(line.rstrip(" \t") for line in (first, *lines[begin + 1 : after])), begin + 1)
+    return Field(tag, (first, *lines[begin + 1 : after]), begin + 1)

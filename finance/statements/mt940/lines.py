@@ -94,7 +94,7 @@ def _grammatical(field: Field) -> str:
 
     Some banks break the first before its amount, and some write more details, which are in `raw` only.
     """
-    lines = [line for line in field.lines if line]
+    lines = [line.rstrip() for line in field.lines if line.strip()]
     return "\n".join(lines[: 2 if "," in field.text else 3])
 
 

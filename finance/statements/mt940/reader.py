@@ -73,7 +73,7 @@ def _balance(message: Message, *tags: str) -> Balance | None:
     field = message.one(*tags)
     if field is None:
         return None
-    if field is not message.fields[-1] and (more := [line for line in field.lines[1:] if line]):
+    if field is not message.fields[-1] and (more := [line for line in field.lines[1:] if line.strip()]):
         raise FlawError(f"field :{field.tag}: is followed by {len(more)} lines that belong to no field", field.line)
     return balance(field)
 

@@ -20,8 +20,8 @@ from finance.statements.flaw import FlawError, shown
 from finance.statements.mt940.fields import Field
 from finance.statements.values import currency, signed, unsigned
 
-_AMOUNT = re.compile(r"[0-9]+,([0-9]*)")
-_RULE = "digits with one decimal comma, and no other separator"
+_AMOUNT = re.compile(r"[0-9]+(?:,([0-9]*))?")
+_RULE = "digits with at most one decimal comma, and no other separator"
 _LAST_YEAR_OF_2000 = 79
 
 
@@ -71,7 +71,7 @@ def balance(field: Field) -> Balance:
 
 
 def amount(text: str) -> Decimal:
-    """Return the amount with the decimals as written; the comma is mandatory, also without decimals (`15,`)."""
+    """Return the amount with the decimals as written; some banks leave out the comma of `15,`, which SWIFT wants."""
     return unsigned(text, _AMOUNT, _RULE)
 
 
