@@ -17,6 +17,8 @@ from finance.statements.recognising import foreign
 _FIELD = re.compile(r":(13D?|20|21|25P?|28C?|34F?|60[FM]?|61|62[FM]?|64|65|86|90[CD]|NS):")
 #: Fields that stand before the first line of a message only.
 _HEAD = re.compile(r"13D?|20|21|25P?|28C?|34F?|60[FM]?")
+#: What follows a :20: that begins a message; in free text, another field does.
+_AFTER_20 = ("21", "25", "25P", "28", "28C", "13", "13D", "NS")
 #: The fields whose text is the bank's own, in which a line may look like a field: "14:\n:20:37".
 _FREE_TEXT = ("86", "NS")
 #: The end of a message: `-`, also as `-}{5:...}`, before a control character, and as ING's `-XXX`.
@@ -148,9 +150,6 @@ def _spans(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
         number, tag = fields[0]
         raise FlawError(f"field :{tag}: stands before the first message, which begins with :20: and :25:", number + 1)
     yield from zip(starts, [*starts[1:], len(lines)], strict=True)
-
-
-_AFTER_20 = ("21", "25", "25P", "28", "28C", "13", "13D", "NS")
 
 
 def _tag(line: str) -> str | None:
