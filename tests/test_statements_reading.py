@@ -44,9 +44,10 @@ def _refusal(data: bytes) -> StatementFileError:
         (b"<HTML><body><OFX></OFX>", "a web page"),
         (b"Date;Payee;Amount\n2026-01-05;Shop;-1,00\n", "a table (CSV)"),
         (b'{"transactions": []}', "a JSON document"),
-        (b":20:STARTUMS\n:25:1/2\n", "an MT940 statement"),
-        (b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"/>', "ISO 20022"),
-        (b'<?xml version="1.0"?><note/>', "an XML document other than OFX"),
+        (b":20:STARTUMS\n:28C:1\n", "a part of an MT940 statement"),
+        (b"{1:F01BANKBEBBAXXX0}{2:O103}{4:\n:20:1\n:32A:260105EUR1,\n-}", "a SWIFT message other than MT940"),
+        (b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"/>', "ISO 20022"),
+        (b'<?xml version="1.0"?><note/>', "an XML document of another kind"),
         (b"\x00\x01\x02\x03", "a binary file"),
         (b"OFXHEADER:100\nDATA:OFXSGML\n", "the header of an OFX file without its content"),
         (b"Dear customer", "not a bank statement of a known format"),
@@ -276,8 +277,11 @@ def test_missing_extra_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_importing_needs_no_extra() -> None:
-    """`import finance.statements` loads neither ofxparse and its parsers nor clevercsv."""
-    code = "import sys, finance.statements; print({'ofxparse', 'bs4', 'six', 'clevercsv'} & set(sys.modules))"
+    """`import finance.statements` loads none of the libraries that read files."""
+    code = (
+        "import sys, finance.statements;"
+        " print({'ofxparse', 'bs4', 'six', 'lxml', 'mt940', 'clevercsv'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
 

@@ -39,7 +39,7 @@ class Statement(Base):
     account_id: Mapped[int]
     file_name: Mapped[str]
     file_sha256: Mapped[bytes] = mapped_column(LargeBinary)
-    #: "ofx", "qif" or "csv", and the version that the file states.
+    #: "ofx", "qif", "csv", "mt940", "camt.053", ..., and the version that the file states.
     format: Mapped[str]
     format_version: Mapped[str | None]
     #: How the bank names itself and the account.
@@ -83,7 +83,7 @@ class StatementLine(Base):
     currency: Mapped[str]
     #: "cash", or "security" for a movement of securities, which is kept but not posted.
     kind: Mapped[str]
-    #: The bank's own identifier of the line (FITID).
+    #: The bank's own identifier of the line (FITID, AcctSvcrRef, ...).
     bank_id: Mapped[str | None]
     type: Mapped[str | None]
     payee: Mapped[str | None]

@@ -42,7 +42,7 @@ def check_bookable(line: StatementLine, statement: Statement, exponent: int, fil
         reason = f"amount {line.amount:f} has more than the {exponent} decimals of {statement.currency}"
     else:
         return
-    bank_id = f" (FITID {line.bank_id})" if line.bank_id else ""
+    bank_id = f" (bank's id {line.bank_id})" if line.bank_id else ""
     raise StatementFileError(file, f"transaction {line.number}{bank_id} of {line.date}: {reason}; nothing was imported")
 
 

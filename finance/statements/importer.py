@@ -82,7 +82,11 @@ class _Import:
         await self._open_accounts(placed)
         known = await self._known()
         added = [await self._add(statement, name, known) for statement, name in placed]
-        results = [await self._result(*each, new) for each, new in zip(placed, added, strict=True)]
+        last = {_end(*each): number for number, each in enumerate(placed)}
+        results = [
+            await self._result(*each, added[number], is_last=last[_end(*each)] == number)
+            for number, each in enumerate(placed)
+        ]
         return ImportResult(self._file.name, self._file.format, tuple(results))
 
     # --- before anything is posted -----------------------------------------------------------------
@@ -193,7 +197,7 @@ class _Import:
             closing_on=statement.closing_on,
         )
 
-    async def _result(self, statement: Statement, name: str, added: int) -> StatementResult:
+    async def _result(self, statement: Statement, name: str, added: int, *, is_last: bool) -> StatementResult:
         return StatementResult(
             account=name,
             currency=statement.currency,
@@ -203,9 +207,10 @@ class _Import:
             opening_balance=statement.opening_balance,
             closing_balance=statement.closing_balance,
             closing_on=statement.closing_on,
-            books_balance=await self._books_balance(statement, name),
+            books_balance=await self._books_balance(statement, name) if is_last else None,
             securities=sum(line.kind == "security" for line in statement.lines),
             pending=statement.pending,
+            adds_up=statement.adds_up,
         )
 
     async def _books_balance(self, statement: Statement, name: str) -> Decimal | None:
@@ -213,3 +218,8 @@ class _Import:
             return None
         account = self._accounts[name, statement.currency]
         return (await self._uow.accounts.balances(on=statement.closing_on, accounts=[account]))[account.id]
+
+
+def _end(statement: Statement, name: str) -> tuple[object, ...]:
+    """Return what statements have in common of whose closing balances only the last can be compared with the books."""
+    return name, statement.currency, statement.closing_on, statement.closing_balance is None

@@ -7,14 +7,19 @@ import stat
 from pathlib import Path
 
 from finance.errors import StatementFileError
+from finance.statements.camt import is_camt, read_camt
 from finance.statements.dates import DateOrder
 from finance.statements.delimited import CsvProfile, read_csv
 from finance.statements.flaw import FlawError
+from finance.statements.mt940 import is_mt940, read_mt940
 from finance.statements.ofx import is_ofx, read_ofx
 from finance.statements.qif import is_qif, read_qif
 from finance.statements.recognising import describe, foreign
 from finance.statements.statement import StatementFile
 from finance.statements.unstated import Unstated
+
+#: How each format is told, and what reads it.
+_READERS = ((is_ofx, read_ofx), (is_camt, read_camt), (is_mt940, read_mt940))
 
 #: The largest file that is read, in bytes. Ten thousand lines take about 2 MiB.
 LARGEST = 64 * 1024 * 1024
@@ -29,7 +34,9 @@ def read_statements(
     decimal: str | None = None,
     encoding: str | None = None,
 ) -> StatementFile:
-    """Read the bank file at *path*: OFX 1, OFX 2, QFX or QIF, told by its content and not by its name; or CSV.
+    """Read the bank file at *path*, told by its content and not by its name.
+
+    OFX 1, OFX 2 and QFX; MT940 and MT942; CAMT.052, 053 and 054; QIF; and CSV by its profile.
 
     It works on one core (10,000 lines take seconds) and blocks: call it with `asyncio.to_thread` inside an event loop.
 
@@ -104,10 +111,11 @@ def _parsed(data: bytes, name: str, profile: CsvProfile | None, unstated: Unstat
     _check_size(len(data))
     if profile is not None and foreign(data) is None:
         return read_csv(data, name, profile, unstated.currency)
-    if is_ofx(data):
-        return read_ofx(data, name)
     if is_qif(data):
         return read_qif(data, name, unstated)
+    for tells, read in _READERS:
+        if tells(data):
+            return read(data, name)
     raise FlawError(describe(data))
 
 

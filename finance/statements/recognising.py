@@ -17,8 +17,8 @@ _SIGNATURES = (
 
 _BEGINNINGS = (
     ("ofxheader", "the header of an OFX file without its content"),
-    (":20:", "an MT940 statement"),
-    ("{1:", "an MT940 statement"),
+    (":20:", "a part of an MT940 statement, which names no account (:25:)"),
+    ("{1:", "a SWIFT message other than MT940 and MT942"),
     ("{", "a JSON document"),
     ("[", "a JSON document"),
 )
@@ -37,11 +37,11 @@ def describe(data: bytes) -> str:
             f"this is {kind}, and reading it needs a profile: `finance profile FILE > bank.toml`, or propose_profile(),"
             " proposes one; look at it, then give it as --profile bank.toml or profile="
         )
-    return f"this is {kind}; export the statement as OFX or QFX"
+    return f"this is {kind}; export the statement as OFX, QFX, MT940 or CAMT"
 
 
 def foreign(data: bytes) -> str | None:
-    """Name the other kind of file that *data* is for certain; None for text that may be OFX."""
+    """Name the other kind of file that *data* is for certain; None for text that may be a statement."""
     for signature, kind in _SIGNATURES:
         if data.startswith(signature):
             return kind
@@ -58,7 +58,7 @@ def _kind(data: bytes) -> str:
         return "a binary file"
     beginning = _beginning(data)
     if beginning.startswith("<?xml"):
-        return "an ISO 20022 (CAMT) statement" if "iso:20022" in beginning else "an XML document other than OFX"
+        return "an ISO 20022 message other than CAMT" if "iso:20022" in beginning else "an XML document of another kind"
     for start, kind in _BEGINNINGS:
         if beginning.startswith(start):
             return kind

@@ -20,9 +20,11 @@ class StatementResult:
         opening_balance: What the bank says, None where it does not.
         closing_balance: What the bank says, None where it does not.
         closing_on: The day at whose end the closing balance holds; None: after all that is posted.
-        books_balance: The account's balance in the books at the same time; None without a closing balance.
+        books_balance: The account's balance in the books at the same time; None without a closing balance, and where a
+            later statement of the file closes on the same day, as the next page of an MT940 does.
         securities: How many lines move securities, which are stored but not posted yet.
         pending: How many lines the bank announces as not booked yet; they are left out.
+        adds_up: Whether the bank's opening balance and all lines lead to its closing balance; None without both.
     """
 
     account: str
@@ -36,6 +38,7 @@ class StatementResult:
     books_balance: Decimal | None = None
     securities: int = 0
     pending: int = 0
+    adds_up: bool | None = None
 
     @property
     def duplicates(self) -> int:
@@ -44,8 +47,8 @@ class StatementResult:
 
     @property
     def closing_balance_matches(self) -> bool | None:
-        """Whether the books agree with the bank; None where the bank states no closing balance."""
-        return None if self.closing_balance is None else self.closing_balance == self.books_balance
+        """Whether the books agree with the bank; None where there is nothing to compare."""
+        return None if self.books_balance is None else self.closing_balance == self.books_balance
 
 
 @dataclass(frozen=True, slots=True)

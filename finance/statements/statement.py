@@ -27,13 +27,18 @@ class StatementLine:
 
     Attributes:
         number: Position in its statement, from 1.
-        date: The calendar date that the bank wrote, never shifted by a time zone.
+        date: The calendar date that the bank wrote, never shifted by a time zone; of several, the one on which it
+            booked the line, and not the value date.
         amount: In major units of `currency`, or else of the statement's, with the decimals as written.
-        bank_id: The bank's own id of the line; banks repeat it, and some leave it out.
-        type: `"DEBIT"`, `"ATM"`, ... or the kind of security movement (`"BUYSTOCK"`), upper case.
+        bank_id: The bank's own id of the line (FITID; CAMT: AcctSvcrRef; MT940: what follows `//`); banks repeat it,
+            and some leave it out or write `NONREF`, which is None here.
+        type: `"DEBIT"`, `"ATM"`, ... or the kind of security movement (`"BUYSTOCK"`), upper case; in CAMT the bank
+            transaction code (`"PMNT-RCDT-ESCT"`) or the bank's own, in MT940 the type of transaction (`"NTRF"`).
         currency: What the line itself says its amount is in (ISO 4217, upper case); None says the statement's.
         raw: Every element of the line by name, as the bank wrote it but for the white space around it: `"TRNAMT"`,
             nested ones as `"CURRENCY.CURSYM"`, a repeated one as `"MEMO[2]"`, text between elements as `"#text"`.
+            In CAMT with attributes (`"Amt@Ccy"`), and with the details of every payment that the entry sums up
+            (`"NtryDtls.TxDtls[2].Amt"`). In MT940 the fields (`"61"`, `"86"`) and their parts (`"61.mark"`, `"86.32"`).
     """
 
     number: int
@@ -54,14 +59,17 @@ class Statement:
     """The lines of one account over a period.
 
     Attributes:
-        bank: The bank's or broker's id, as the file has it.
-        account: The account's number, as the bank writes it; `""` where the file names none.
+        bank: The bank's or broker's id, as the file has it; None beside an IBAN, which names the bank itself.
+        account: The account's number, as the bank writes it, in MT940 all of field :25:; `""` where the file has none.
         account_kind: `"CHECKING"`, `"SAVINGS"`, `"MONEYMRKT"`, `"CREDITLINE"`, `"CD"`, `"CREDITCARD"`, `"INVESTMENT"`;
             of QIF also `"CASH"`, `"OTHERASSET"`, `"OTHERLIABILITY"`.
         currency: ISO 4217, upper case; None where the file merely lists the account.
-        opening_balance: None where the format has none, as in OFX; of CSV derived from the first balance.
-        closing_balance: The balance that the bank claims at the end of `closing_on`, with the decimals as written.
-        pending: How many lines the bank announces as not booked yet; they are not among `lines`.
+        opening_balance: None where the format has none, as in OFX, or states it in another currency; of CSV derived
+            from the first balance.
+        closing_balance: The booked balance that the bank claims at the end of `closing_on`, with the decimals as
+            written; of a page of an MT940 (field :62M:), at the end of the page.
+        pending: How many lines the bank announces as not booked yet; they are not among `lines`. In CAMT those with the
+            status PDNG, INFO or FUTR, in MT942 those with the mark EC or ED.
     """
 
     bank: str | None
@@ -86,6 +94,16 @@ class Statement:
         """
         return total(line.amount for line in self.lines if line.kind == "cash")
 
+    @property
+    def adds_up(self) -> bool | None:
+        """Whether the opening balance and the lines lead to the closing balance; None without both balances.
+
+        Statements of real banks do not always: it is told and refuses nothing.
+        """
+        if self.opening_balance is None or self.closing_balance is None:
+            return None
+        return total([self.opening_balance, self.sum]) == self.closing_balance
+
 
 @dataclass(frozen=True, slots=True)
 class StatementFile:
@@ -93,8 +111,9 @@ class StatementFile:
 
     Attributes:
         name: The file's name, without its folder.
-        format: `"ofx"`, which covers QFX, `"qif"` or `"csv"`.
-        version: The format's version as the file states it (`"102"`, `"203"`), None where it states none.
+        format: `"ofx"`, which covers QFX; `"qif"`; `"csv"`; `"mt940"`, which covers MT950; `"mt942"`; `"camt.052"`,
+            `"camt.053"` or `"camt.054"`.
+        version: The format's version as the file states it (`"102"`, `"203"`; CAMT: `"08"`), None where it states none.
         sha256: Of the bytes of the file, in hexadecimal.
         institution: The bank's name, where the file has it.
     """

@@ -141,7 +141,7 @@ def test_importing_the_library_imports_no_extra() -> None:
     """`import finance` and `import finance.cli` work where only the core is installed."""
     code = (
         "import sys\nimport finance, finance.cli, finance.statements.importer\n"
-        "sys.exit(' '.join(sorted({'cyclopts', 'rich', 'ofxparse', 'bs4', 'lxml'} & sys.modules.keys())))"
+        "sys.exit(' '.join(sorted({'cyclopts', 'rich', 'ofxparse', 'bs4', 'lxml', 'mt940'} & sys.modules.keys())))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=CHECKOUT, timeout=60, check=False)
 

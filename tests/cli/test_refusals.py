@@ -63,7 +63,7 @@ def test_file_that_cannot_be_booked_writes_nothing(run: Run) -> None:
     outcome = run("import", SAMPLES / "currencies.ofx", "--json")
 
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.message.startswith("currencies.ofx: transaction 2 (FITID Y2) of 2026-08-06")
+    assert outcome.message.startswith("currencies.ofx: transaction 2 (bank's id Y2) of 2026-08-06")
     assert run("accounts", "--json").document == []
     assert run("verify", "--json").document["entries"] == 0
 

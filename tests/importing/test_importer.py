@@ -32,13 +32,15 @@ async def assert_refused(uow: UnitOfWork, bad: StatementFile, reason: str) -> No
 async def test_amount_finer_than_its_currency_is_refused(unit: UnitOfWork) -> None:
     """It names the file, the line and the amount; what stands before the line is not imported either."""
     bad = file(statement(line("1.00", "A"), line("-8.855", "B7")))
-    await assert_refused(unit, bad, r"bank.ofx: transaction 2 \(FITID B7\) of 2026-08-05: amount -8.855 .* 2 decimals")
+    await assert_refused(
+        unit, bad, r"bank.ofx: transaction 2 \(bank's id B7\) of 2026-08-05: amount -8.855 .* 2 decimals"
+    )
 
 
 async def test_line_in_another_currency_than_its_account_is_refused(unit: UnitOfWork) -> None:
     """Its amount would be counted in the wrong currency; lines that move nothing are kept."""
     bad = file(statement(line("1.00"), line("-30", "Y2", currency="CHF")))
-    await assert_refused(unit, bad, r"transaction 2 \(FITID Y2\) .* in CHF, its account in EUR")
+    await assert_refused(unit, bad, r"transaction 2 \(bank's id Y2\) .* in CHF, its account in EUR")
     assert (await bring(unit, line("0", currency="CHF"), line("-1", currency="EUR"))).added == 2
 
 

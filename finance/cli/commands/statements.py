@@ -125,6 +125,11 @@ def _remarks_on(statement: StatementResult) -> Iterator[str]:
         )
     if statement.pending:
         yield f"{statement.account}: lines that the bank has not booked yet, left out: {statement.pending}"
+    if statement.adds_up is False:
+        yield (
+            f"{statement.account}: the bank's own figures do not add up: {statement.opening_balance:f} before lines of"
+            f" {statement.sum:f} is not the {statement.closing_balance:f} {statement.currency} that it closes with"
+        )
     bank, books = statement.closing_balance, statement.books_balance
     if bank is not None and books is not None and bank != books:
         when = f" on {statement.closing_on}" if statement.closing_on else ""

@@ -12,8 +12,9 @@ from decimal import Decimal
 from finance.statements.flaw import FlawError, plain
 from finance.statements.ofx.fields import optional, required
 from finance.statements.ofx.tree import Element
-from finance.statements.ofx.values import amount, calendar_date, currency
+from finance.statements.ofx.values import amount, calendar_date
 from finance.statements.statement import StatementLine
+from finance.statements.values import currency
 
 _PERIOD = ("DTSTART", "DTEND")
 

@@ -15,8 +15,9 @@ from finance.statements.ofx.header import decode
 from finance.statements.ofx.lines import read_lines
 from finance.statements.ofx.markup import normalise
 from finance.statements.ofx.tree import Element, build
-from finance.statements.ofx.values import amount, currency
+from finance.statements.ofx.values import amount
 from finance.statements.statement import Statement, StatementFile, StatementLine
+from finance.statements.values import currency
 
 #: The kind of account, where no ACCTTYPE says it.
 _STATEMENTS = {"STMTRS": None, "CCSTMTRS": "CREDITCARD", "INVSTMTRS": "INVESTMENT"}

@@ -1,4 +1,4 @@
-"""What the texts of an OFX file mean: amounts, dates, currencies (specification 1.6 and 2.2, section 3.2.8).
+"""What the texts of an OFX file mean: amounts and dates (specification 1.6 and 2.2, section 3.2.8).
 
 Each function raises ValueError with a message that continues the element's name: `TRNAMT '$120' is not ...`.
 """
@@ -56,11 +56,3 @@ def calendar_date(text: str) -> date:
         return date(int(written[1]), int(written[2]), int(written[3]))
     except ValueError as error:
         raise ValueError(f"{shown(text)} is not a date in the calendar") from error
-
-
-def currency(text: str) -> str:
-    """Return the code in upper case; whether ISO 4217 knows it is for the importer to say."""
-    text = text.strip()
-    if not re.fullmatch(r"[A-Za-z]{3}", text):
-        raise ValueError(f"{shown(text)} is not a currency code of three letters (ISO 4217)")
-    return text.upper()
