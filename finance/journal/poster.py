@@ -194,7 +194,7 @@ class Poster:
         if len(ready) > len(limited) > 0:
             free = [each for each in ready if not self._touches_limits(each[1])]
             await self._try_together(free, patience, predecessor)
-            ready = limited
+            ready = [each for each in limited if each[0].is_open]  # others were given up meanwhile
         if ready:
             await self._try_together(ready, patience, predecessor)
 
