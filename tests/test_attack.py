@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -165,3 +166,27 @@ async def test_what_was_given_up_while_its_neighbours_were_posted_is_not_posted(
 
     assert isinstance(told, DeadlineError)
     assert await db.fetchval("SELECT count(*) FROM journal_entries WHERE id = $1", entry.id) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_limits_hold_in_order_of_arrival_over_groups(db: DatabaseManager, books: Books, seed: int) -> None:
+    """Whatever comes between them: each answer is what one after another would have been told."""
+    rng = random.Random(seed)
+    await limit(db, books, 0, minimum_balance=0, maximum_balance=8)
+    calls, expected, now = [], [], 0
+    for _ in range(400):
+        if rng.random() < 0.4:
+            entry, is_fine = books.entry(1, to=2, of=3), True
+        else:
+            amount = rng.choice([-3, -2, -1, 1, 2, 3])
+            entry, is_fine = books.entry(amount), 0 <= now + amount <= 8
+            now += amount if is_fine else 0
+        expected.append(is_fine)
+        calls.append(asyncio.create_task(db.journal.post(entry, ledger=books.ledger)))
+        if rng.random() < 0.3:
+            await asyncio.sleep(rng.choice([0, 0.0005, 0.003]))
+
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [isinstance(each, Posted) for each in answers] == expected
+    await require_clean(db, books)

@@ -66,10 +66,15 @@ class Lane:
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_due = False
-        #: Entries that are being posted, by their ids.
-        self._under_way: dict[int, Ticket] = {}
+        #: Entries that are being posted, by their ledgers and ids.
+        self._under_way: dict[tuple[int, int], Ticket] = {}
         #: Done when all groups that were taken have their answers, but for entries that wait for somebody else's lock.
         self._latest: asyncio.Future[None] | None = None
+        #: Done when all groups that were taken have their answers or stand in line.
+        self._latest_placed: asyncio.Future[None] | None = None
+        #: Groups that touch limits while others are under way: they go together, in their order.
+        self._line: deque[tuple[Sequence[Ticket], asyncio.Future[None]]] = deque()
+        self._is_line_moving = False
         self._is_closing = self._is_over = False
         self._groups = self._entries = self._largest = 0
 
@@ -149,27 +154,67 @@ class Lane:
             self.spawn(self._post_waiting())
 
     async def _post_waiting(self) -> None:
-        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[None] = loop.create_future()
+        placed: asyncio.Future[None] = loop.create_future()
         predecessor: asyncio.Future[None] | None = None
+        before: asyncio.Future[None] | None = None
         try:
             async with self._places:
                 self._is_due = False
                 group = self._take()
                 predecessor = None if self._latest is None or self._latest.done() else self._latest
+                before, self._latest_placed = self._latest_placed, placed
                 self._latest = answered
                 if self._waiting:
                     self._look()
                 left = await self._post(group, predecessor)
             if left:
-                await self._post_after(left, predecessor)
+                await self._stand_in_line(left, before, placed)
         except asyncio.CancelledError:
             self._is_due = False
             raise
         finally:
-            if predecessor is None or predecessor.done():
-                answered.set_result(None)
-            else:  # it may be done before those that it need not follow
-                predecessor.add_done_callback(lambda _: answered.set_result(None))
+            _finish(placed, before)
+            _finish(answered, predecessor)
+
+    async def _stand_in_line(
+        self, leaders: Sequence[Ticket], before: asyncio.Future[None] | None, placed: asyncio.Future[None]
+    ) -> None:
+        """Post *leaders* when all groups before have their answers."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            with _cutting_off(leaders):
+                if before is not None:
+                    await asyncio.wait((before,))
+                self._line.append((leaders, done))
+                placed.set_result(None)
+                if not self._is_line_moving:
+                    self._is_line_moving = True
+                    self.spawn(self._post_line())
+                await done
+        finally:
+            self._end(leaders)
+
+    async def _post_line(self) -> None:
+        try:
+            while self._line:
+                async with self._places:
+                    group, done = self._line.popleft()
+                    together, ends = list(group), [done]
+                    while self._line and len(together) + len(self._line[0][0]) <= MOST_IN_GROUP:
+                        if self._one_ledger and self._line[0][0][0].ledger_id != together[0].ledger_id:
+                            break
+                        group, done = self._line.popleft()
+                        together += group
+                        ends.append(done)
+                    try:
+                        await self._post_leaders(together, None)
+                    finally:
+                        for each in ends:
+                            _finish(each, None)
+        finally:
+            self._is_line_moving = False
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         try:
@@ -241,21 +286,18 @@ class Lane:
                 door.set_result(None)
                 room -= 1
 
-    async def _post(
-        self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None
-    ) -> Sequence[Ticket]:
+    async def _post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> Sequence[Ticket]:
         """Post *tickets*, and return those for which *predecessor* has to be done first; they stay under way."""
         leaders = self._leaders(tickets)
         if not leaders:
             return ()
-        self._groups += 1
         self._entries += len(tickets)
-        self._largest = max(self._largest, len(tickets))
-        self._under_way.update((ticket.entry.id.int, ticket) for ticket in leaders)
+        self._under_way.update((_number(ticket), ticket) for ticket in leaders)
         try:
             with _cutting_off(tickets):
                 await self._post_leaders(leaders, predecessor)
         except MustFollowError:
+            self._groups -= 1
             return leaders
         except BaseException:
             self._end(leaders)
@@ -263,10 +305,12 @@ class Lane:
         return ()
 
     async def _post_leaders(self, leaders: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        self._groups += 1
+        self._largest = max(self._largest, len(leaders))
         held_up = await self._poster.post(leaders, predecessor)
         self._end(leaders)
         if held_up:
-            self._under_way.update((ticket.entry.id.int, ticket) for ticket in held_up)
+            self._under_way.update((_number(ticket), ticket) for ticket in held_up)
             self.spawn(self._post_held_up(held_up))
 
     async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
@@ -278,18 +322,18 @@ class Lane:
 
     def _end(self, tickets: Iterable[Ticket]) -> None:
         for ticket in tickets:
-            if self._under_way.get(number := ticket.entry.id.int) is ticket:  # and not the next one of its id
+            if self._under_way.get(number := _number(ticket)) is ticket:  # and not the next one of its id
                 del self._under_way[number]
 
     def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
         """Return the first ticket of each key; the others follow it, as they do one that is under way already."""
-        ids = {ticket.entry.id.int for ticket in tickets}
+        ids = {_number(ticket) for ticket in tickets}
         if len(ids) == len(tickets) and self._under_way.keys().isdisjoint(ids):
             return [ticket for ticket in tickets if not ticket.is_following]
         leaders: dict[Key, Ticket] = {ticket.key: ticket for ticket in self._under_way.values()}
         found: list[Ticket] = []
         for ticket in tickets:
-            if ticket.is_following or self._under_way.get(ticket.entry.id.int) is ticket:
+            if ticket.is_following or self._under_way.get(_number(ticket)) is ticket:
                 continue
             leader = leaders.setdefault(ticket.key, ticket)
             if leader is ticket:
@@ -322,6 +366,20 @@ class Lane:
             self._waiting.clear()
         if tasks:
             await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+
+
+def _number(ticket: Ticket) -> tuple[int, int]:
+    return ticket.ledger_id, ticket.entry.id.int  # the hash of a UUID takes longer
+
+
+def _finish(future: asyncio.Future[None], predecessor: asyncio.Future[None] | None) -> None:
+    """Have *future* done as soon as *predecessor* is."""
+    if future.done():
+        return
+    if predecessor is None or predecessor.done():
+        future.set_result(None)
+    else:
+        predecessor.add_done_callback(lambda _: _finish(future, None))
 
 
 @contextlib.contextmanager
