@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from finance import DatabaseManager, NewEntry, Posted
-from finance.errors import DeadlineError, OutcomeUnknownError
-from tests.network import Wire, database_of
+from finance import DatabaseManager, NewEntry, NewPosting, Posted
+from finance.errors import DeadlineError, NotConnectedError, OutcomeUnknownError
+from finance.journal.poster import Poster
+from finance.journal.ticket import Ticket
+from finance.repositories import KnownCurrencies
 from tests.test_lane import TODAY, Books, balance, books, limit, open_books, require_clean, stranger  # noqa: F401
 
 
@@ -190,3 +192,24 @@ async def test_limits_hold_in_order_of_arrival_over_groups(db: DatabaseManager, 
 
     assert [isinstance(each, Posted) for each in answers] == expected
     await require_clean(db, books)
+
+
+async def test_a_lost_answer_is_not_forgotten_when_no_other_try_is_possible() -> None:
+    """The first try may have been stored; that the manager is disconnected by now says nothing of it."""
+    errors: list[Exception] = [OutcomeUnknownError(), NotConnectedError(disconnected=True)]
+
+    class Lost:
+        async def fetch(self, _ledger_id: int, _query: str, *_args: Any) -> Any:
+            raise errors.pop(0)
+
+    class Deaf:
+        def retried(self, *_: Any) -> None:
+            pass
+
+    known = KnownCurrencies()
+    for account in (1, 2):
+        known.add(1, account, "EUR")
+    ticket = Ticket(1, NewEntry(TODAY, "lost", [NewPosting(1, 1), NewPosting(2, -1)]))
+    await Poster(Lost(), known, Deaf()).post([ticket])  # type: ignore[arg-type]
+
+    assert isinstance(ticket.outcome, OutcomeUnknownError)
