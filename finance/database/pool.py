@@ -136,7 +136,7 @@ class Pool:
             self.spawn(self._retire(driver))
         elif driver.is_closed():
             self._drop(driver)
-        elif driver.needs_restoring:
+        elif driver.needs_restoring or (driver.has_session and self._options.setup is not None):
             self.spawn(self._restore(driver))
         elif driver.expires_at <= time.monotonic():
             self._let_go(driver)

@@ -66,11 +66,16 @@ class Lane:
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_due = False
-        #: Entries that are being posted, by their ids.
-        self._under_way: dict[int, Ticket] = {}
-        #: Done when the group that was taken last has its answers, but for those that wait for somebody else's lock.
+        #: Entries that are being posted, by their ledgers and ids.
+        self._under_way: dict[tuple[int, int], Ticket] = {}
+        #: Done when all groups that were taken have their answers, but for entries that wait for somebody else's lock.
         self._latest: asyncio.Future[None] | None = None
-        self._is_closing = False
+        #: Done when all groups that were taken have their answers or stand in line.
+        self._latest_placed: asyncio.Future[None] | None = None
+        #: Groups that touch limits while others are under way: they go together, in their order.
+        self._line: deque[tuple[Sequence[Ticket], asyncio.Future[None]]] = deque()
+        self._is_line_moving = False
+        self._is_closing = self._is_over = False
         self._groups = self._entries = self._largest = 0
 
     def stats(self) -> LaneStats:
@@ -110,6 +115,9 @@ class Lane:
 
     def put(self, ticket: Ticket) -> None:
         """Take an entry. It goes with whatever else waits when a place is free."""
+        if self._is_over:  # it followed one that was cut off
+            ticket.cut_off()
+            return
         self._waiting.append(ticket)
         self._look()
 
@@ -146,23 +154,67 @@ class Lane:
             self.spawn(self._post_waiting())
 
     async def _post_waiting(self) -> None:
-        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[None] = loop.create_future()
+        placed: asyncio.Future[None] = loop.create_future()
+        predecessor: asyncio.Future[None] | None = None
+        before: asyncio.Future[None] | None = None
         try:
             async with self._places:
                 self._is_due = False
                 group = self._take()
                 predecessor = None if self._latest is None or self._latest.done() else self._latest
+                before, self._latest_placed = self._latest_placed, placed
                 self._latest = answered
                 if self._waiting:
                     self._look()
-                is_done = await self._try_to_post(group, predecessor)
-            if not is_done:
-                await self._post_after(group, predecessor)
+                left = await self._post(group, predecessor)
+            if left:
+                await self._stand_in_line(left, before, placed)
         except asyncio.CancelledError:
             self._is_due = False
             raise
         finally:
-            answered.set_result(None)
+            _finish(placed, before)
+            _finish(answered, predecessor)
+
+    async def _stand_in_line(
+        self, leaders: Sequence[Ticket], before: asyncio.Future[None] | None, placed: asyncio.Future[None]
+    ) -> None:
+        """Post *leaders* when all groups before have their answers."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            with _cutting_off(leaders):
+                if before is not None:
+                    await asyncio.wait((before,))
+                self._line.append((leaders, done))
+                placed.set_result(None)
+                if not self._is_line_moving:
+                    self._is_line_moving = True
+                    self.spawn(self._post_line())
+                await done
+        finally:
+            self._end(leaders)
+
+    async def _post_line(self) -> None:
+        try:
+            while self._line:
+                async with self._places:
+                    group, done = self._line.popleft()
+                    together, ends = list(group), [done]
+                    while self._line and len(together) + len(self._line[0][0]) <= MOST_IN_GROUP:
+                        if self._one_ledger and self._line[0][0][0].ledger_id != together[0].ledger_id:
+                            break
+                        group, done = self._line.popleft()
+                        together += group
+                        ends.append(done)
+                    try:
+                        await self._post_leaders(together, None)
+                    finally:
+                        for each in ends:
+                            _finish(each, None)
+        finally:
+            self._is_line_moving = False
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         try:
@@ -176,25 +228,20 @@ class Lane:
 
     async def _post_behind(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         async with self._places:
-            is_done = await self._try_to_post(tickets, predecessor)
-        if not is_done:
-            await self._post_after(tickets, predecessor)
+            left = await self._post(tickets, predecessor)
+        if left:
+            await self._post_after(left, predecessor)
 
-    async def _try_to_post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> bool:
-        """Post *tickets*, and return whether that was possible before *predecessor* is done."""
-        try:
-            await self._post(tickets, predecessor)
-        except MustFollowError:
-            return False
-        return True
-
-    async def _post_after(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
-        """Post *tickets* when *predecessor* is done. Nobody waits in a place: what comes before may need one."""
+    async def _post_after(self, leaders: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        """Post *leaders* when *predecessor* is done. Nobody waits in a place: what comes before may need one."""
         assert predecessor is not None  # noqa: S101 - there is something to follow
-        with _cutting_off(tickets):
-            await asyncio.wait((predecessor,))
-            async with self._places:
-                await self._post(tickets, predecessor)
+        try:
+            with _cutting_off(leaders):
+                await asyncio.wait((predecessor,))
+                async with self._places:
+                    await self._post_leaders(leaders, predecessor)
+        finally:
+            self._end(leaders)
 
     async def _post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
         try:
@@ -239,23 +286,31 @@ class Lane:
                 door.set_result(None)
                 room -= 1
 
-    async def _post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+    async def _post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> Sequence[Ticket]:
+        """Post *tickets*, and return those for which *predecessor* has to be done first; they stay under way."""
         leaders = self._leaders(tickets)
         if not leaders:
-            return
-        self._groups += 1
+            return ()
         self._entries += len(tickets)
-        self._largest = max(self._largest, len(tickets))
-        ids = [ticket.entry.id.int for ticket in leaders]
-        self._under_way.update(zip(ids, leaders, strict=True))
-        held_up: list[Ticket] = []
+        self._under_way.update((_number(ticket), ticket) for ticket in leaders)
         try:
             with _cutting_off(tickets):
-                held_up = await self._poster.post(leaders, predecessor)
-        finally:
-            self._end(ids)
+                await self._post_leaders(leaders, predecessor)
+        except MustFollowError:
+            self._groups -= 1
+            return leaders
+        except BaseException:
+            self._end(leaders)
+            raise
+        return ()
+
+    async def _post_leaders(self, leaders: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        self._groups += 1
+        self._largest = max(self._largest, len(leaders))
+        held_up = await self._poster.post(leaders, predecessor)
+        self._end(leaders)
         if held_up:
-            self._under_way.update((ticket.entry.id.int, ticket) for ticket in held_up)
+            self._under_way.update((_number(ticket), ticket) for ticket in held_up)
             self.spawn(self._post_held_up(held_up))
 
     async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
@@ -263,21 +318,22 @@ class Lane:
             with _cutting_off(tickets):
                 await self._poster.post_held_up(tickets)
         finally:
-            self._end(ticket.entry.id.int for ticket in tickets)
+            self._end(tickets)
 
-    def _end(self, ids: Iterable[int]) -> None:
-        for each in ids:
-            self._under_way.pop(each, None)
+    def _end(self, tickets: Iterable[Ticket]) -> None:
+        for ticket in tickets:
+            if self._under_way.get(number := _number(ticket)) is ticket:  # and not the next one of its id
+                del self._under_way[number]
 
     def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
         """Return the first ticket of each key; the others follow it, as they do one that is under way already."""
-        ids = {ticket.entry.id.int for ticket in tickets}
+        ids = {_number(ticket) for ticket in tickets}
         if len(ids) == len(tickets) and self._under_way.keys().isdisjoint(ids):
             return [ticket for ticket in tickets if not ticket.is_following]
         leaders: dict[Key, Ticket] = {ticket.key: ticket for ticket in self._under_way.values()}
         found: list[Ticket] = []
         for ticket in tickets:
-            if ticket.is_following:
+            if ticket.is_following or self._under_way.get(_number(ticket)) is ticket:
                 continue
             leader = leaders.setdefault(ticket.key, ticket)
             if leader is ticket:
@@ -302,6 +358,7 @@ class Lane:
             while self._tasks and (left := end - asyncio.get_running_loop().time()) > 0:
                 await asyncio.wait(tuple(self._tasks), timeout=left)
         finally:
+            self._is_over = True
             tasks = tuple(self._tasks)
             for task in tasks:
                 task.cancel()
@@ -309,6 +366,20 @@ class Lane:
             self._waiting.clear()
         if tasks:
             await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+
+
+def _number(ticket: Ticket) -> tuple[int, int]:
+    return ticket.ledger_id, ticket.entry.id.int  # the hash of a UUID takes longer
+
+
+def _finish(future: asyncio.Future[None], predecessor: asyncio.Future[None] | None) -> None:
+    """Have *future* done as soon as *predecessor* is."""
+    if future.done():
+        return
+    if predecessor is None or predecessor.done():
+        future.set_result(None)
+    else:
+        predecessor.add_done_callback(lambda _: _finish(future, None))
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from finance.errors import (
     LockTimeoutError,
     NotFoundError,
     Outcome,
+    OutcomeUnknownError,
     QueryTimeoutError,
     SerializationError,
 )
@@ -183,8 +184,9 @@ class Poster:
                     first, tickets = _halves(tickets)
                     stuck += await self._post(first, places, patience, predecessor)
                 else:
-                    for ticket in tickets:
-                        ticket.refuse(error)
+                    for ticket in tickets:  # what speaks of no entry does not say what became of an earlier try
+                        is_sure = _is_of_an_entry(error) or not ticket.is_uncertain
+                        ticket.refuse(error if is_sure else OutcomeUnknownError())
         return stuck
 
     async def _try(self, tickets: Sequence[Ticket], patience: float, predecessor: asyncio.Future[Any] | None) -> None:
@@ -194,7 +196,7 @@ class Poster:
         if len(ready) > len(limited) > 0:
             free = [each for each in ready if not self._touches_limits(each[1])]
             await self._try_together(free, patience, predecessor)
-            ready = limited
+            ready = [each for each in limited if each[0].is_open]  # others were given up meanwhile
         if ready:
             await self._try_together(ready, patience, predecessor)
 

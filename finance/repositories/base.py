@@ -30,15 +30,19 @@ class KnownCurrencies:
 
     def __init__(self) -> None:
         self._found: dict[tuple[int | None, int], str] = {}
+        self._older: dict[tuple[int | None, int], str] = {}
 
     def get(self, ledger_id: int | None, account_id: int) -> str | None:
         """Return the currency of an account of this ledger, or None where it is not known."""
-        return self._found.get((ledger_id, account_id))
+        currency = self._found.get((ledger_id, account_id))
+        if currency is None and (currency := self._older.get((ledger_id, account_id))) is not None:
+            self.add(ledger_id, account_id, currency)
+        return currency
 
     def add(self, ledger_id: int | None, account_id: int, currency: str) -> None:
-        """Remember the currency of an account."""
+        """Remember the currency of an account, at least until as many others as the limit were asked for or added."""
         if len(self._found) >= self._LIMIT:
-            self._found.clear()
+            self._older, self._found = self._found, {}
         self._found[ledger_id, account_id] = currency
 
 
