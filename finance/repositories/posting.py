@@ -49,12 +49,13 @@ WITH {settings}transfer AS (
                AS t(id, date, description, content_hash, first_account, second_account, currency, amount)
 ), entry AS (
     INSERT INTO journal_entries (ledger_id, id, date, description, content_hash)
-    SELECT $1, id, date, description, content_hash FROM transfer
+    SELECT $1, id, date, description, content_hash FROM transfer RETURNING 1
 )
 INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
 SELECT $1, t.id, p.line, p.account_id, t.date, t.currency, p.amount
   FROM transfer AS t,
        LATERAL (VALUES (1, t.first_account, t.amount), (2, t.second_account, -t.amount)) AS p(line, account_id, amount)
+ WHERE (SELECT count(*) FROM entry) > 0  -- the entries come first, as in the other statement: else both might deadlock
 """
 _TYPES = ("uuid", "date", "text", "bytea", "bigint", "bigint", "text", "numeric")
 _TRANSFERS = _POST_TRANSFERS.format(
