@@ -22,7 +22,8 @@
     |   |-- BalanceLimitError           a balance beyond its account's limits
     |   |-- HoldExceededError           an entry that takes more than was held
     |   |-- ParameterError              a value that the driver would change in silence
-    |   `-- StatementFileError          a bank file that is not what it claims to be
+    |   |-- StatementFileError          a bank file that is not what it claims to be
+    |   `-- BooksFileError              an exported journal that is not what it claims to be
     |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
     |-- ConflictError                   what is there already says otherwise
     |   |-- AlreadyExistsError          a name or key that is taken
@@ -131,6 +132,7 @@ from finance.errors.values import (
     AccountClosedError,
     AmountError,
     BalanceLimitError,
+    BooksFileError,
     CurrencyError,
     HoldExceededError,
     InvalidError,
@@ -150,6 +152,7 @@ __all__ = [
     "AmountError",
     "AuthenticationError",
     "BalanceLimitError",
+    "BooksFileError",
     "ClosedError",
     "ConcurrentUseError",
     "ConfigurationError",
