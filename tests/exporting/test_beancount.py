@@ -91,7 +91,8 @@ async def test_sums_of_the_file_are_the_balances(db: DatabaseManager, seed: int)
     sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     open_since: dict[tuple[str, str], str] = {}
     codes: dict[str, str] = {}
-    ids, commodity, day, rest = [], "", "", defaultdict(Decimal)
+    rest: dict[str, Decimal] = defaultdict(Decimal)
+    ids, commodity, day = [], "", ""
 
     for line in filter(None, (await exported(db, ledger, beancount_lines)).split("\n")):
         found = _LINE.fullmatch(line)
