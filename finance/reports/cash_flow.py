@@ -14,13 +14,15 @@ from finance.reports.period import Period
 
 # An entry sums to zero in each currency. So what it moved on the cash accounts of a currency is the opposite of what
 # it moved on all others of that currency, each of which says where the money came from or went. One statement, so that
-# both sides are of one instant.
+# both sides are of one instant. OFFSET 0 keeps the planner to looking account by account and entry by entry: of a
+# ledger that was filled a moment ago it has no statistics, takes it for empty, and would join all with all.
 _FLOWS = """
 WITH cash AS MATERIALIZED (
     SELECT id, currency FROM accounts WHERE ledger_id = $1 AND id = ANY ($2::bigint[])
 ), touched AS MATERIALIZED (
     SELECT DISTINCT p.entry_id, c.currency FROM cash AS c
-      JOIN postings AS p ON p.ledger_id = $1 AND p.account_id = c.id AND p.date BETWEEN $3 AND $4
+     CROSS JOIN LATERAL (SELECT q.entry_id FROM postings AS q
+                          WHERE q.ledger_id = $1 AND q.account_id = c.id AND q.date BETWEEN $3 AND $4 OFFSET 0) AS p
 )
 SELECT NULL AS name, NULL AS type, c.currency, 0::numeric AS outflow,
        sum(coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
@@ -33,7 +35,8 @@ SELECT a.name, a.type, a.currency,
        coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS outflow,
        coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS inflow
   FROM touched AS t
-  JOIN postings AS p ON p.ledger_id = $1 AND p.entry_id = t.entry_id AND p.currency = t.currency
+ CROSS JOIN LATERAL (SELECT q.account_id, q.amount FROM postings AS q
+                      WHERE q.ledger_id = $1 AND q.entry_id = t.entry_id AND q.currency = t.currency OFFSET 0) AS p
   JOIN accounts AS a ON a.ledger_id = $1 AND a.id = p.account_id
  WHERE a.id <> ALL ($2::bigint[])
  GROUP BY a.ledger_id, a.id

@@ -102,7 +102,11 @@ async def _export(where: Where, lines: Callable[[UnitOfWork], AsyncIterator[str]
     async with connected(where) as db:
         ledger = await ledger_of(db, where)
         async with db.unit_of_work(
-            ledger, isolation="repeatable_read", read_only=True, idle_in_transaction_timeout=math.inf
+            ledger,
+            isolation="repeatable_read",
+            read_only=True,
+            statement_timeout=math.inf,
+            idle_in_transaction_timeout=math.inf,
         ) as uow:
             async for piece in lines(uow):
                 written += to.write(piece.encode())
