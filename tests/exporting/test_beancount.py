@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finance import DatabaseManager, NewEntry, NewPosting
+from finance import DatabaseManager, Ledger, NewEntry, NewPosting
 from finance.errors import InvalidError, UsageError
 from finance.exports import beancount_account, beancount_lines, original_account
 
@@ -88,6 +88,7 @@ def test_names_that_no_export_makes_are_refused(name: str) -> None:
 async def test_sums_of_the_file_are_the_balances(db: DatabaseManager, seed: int) -> None:
     """Read line by line: each is well formed, each transaction balances, each account was opened before."""
     ledger = await make_books(db, seed)
+    await _post_what_is_longer_than_a_batch(db, ledger)
     sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     open_since: dict[tuple[str, str], str] = {}
     codes: dict[str, str] = {}
@@ -128,6 +129,16 @@ async def test_sums_of_the_file_are_the_balances(db: DatabaseManager, seed: int)
         == len(ids)
         == await db.fetchval("SELECT count(*) FROM journal_entries WHERE ledger_id = $1", ledger.id)
     )
+
+
+async def _post_what_is_longer_than_a_batch(db: DatabaseManager, ledger: Ledger) -> None:
+    """Entries over several batches of rows, in a commodity that has the name that another one would be given."""
+    async with db.unit_of_work(ledger) as uow:
+        await uow.currencies.open("X.1", exponent=0)
+        one = await uow.accounts.open("Assets:One", currency="X.1")
+        two = await uow.accounts.open("Assets:Two", currency="X.1")
+        lines = [NewPosting(one, 1), NewPosting(two, -1)] * 700 + [NewPosting(one, 3), NewPosting(two, -3)]
+        await uow.journal.post_many([NewEntry(date(2026, 1, day), "Long", lines) for day in (1, 2, 31)])
 
 
 async def test_file_has_the_form_that_the_guide_shows(db: DatabaseManager) -> None:
