@@ -61,6 +61,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ServerUnreachableError": ("localhost:5432", "connection refused"),
     "StaleVersionError": ("account", 3),
     "StatementFileError": ("bank.ofx", "is empty"),
+    "BooksFileError": ("books.csv", "is empty"),
     "TooManyConnectionsError": ("localhost:5432", "it has no place"),
     "UnbalancedEntryError": (ID, "EUR", Decimal("0.01")),
 }

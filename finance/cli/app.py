@@ -12,7 +12,9 @@ from cyclopts import App, CycloptsError
 
 import finance
 from finance.cli.commands.accounts import accounts, balances
+from finance.cli.commands.exports import export, load
 from finance.cli.commands.register import register
+from finance.cli.commands.reports import balance_sheet, cash_flow, income_statement, net_worth, spending
 from finance.cli.commands.roles import roles
 from finance.cli.commands.statements import import_file, propose
 from finance.cli.commands.upgrade import upgrade
@@ -56,6 +58,13 @@ app.command(propose, name="profile")
 app.command(accounts)
 app.command(balances)
 app.command(register)
+app.command(income_statement)
+app.command(balance_sheet)
+app.command(net_worth)
+app.command(cash_flow)
+app.command(spending)
+app.command(export)
+app.command(load)
 app.command(verify)
 app.command(roles)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import sys
@@ -82,6 +83,14 @@ def write_listing(listing: Listing) -> None:
         Console(file=sys.stdout).print(_table(listing.columns, rows))
     else:
         sys.stdout.writelines(_plain_lines(listing.columns, rows))
+    sys.stdout.flush()
+
+
+def write_csv(listing: Listing) -> None:
+    """Write *listing* to standard output as CSV, the titles of its columns in small letters first."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([column.title.lower() for column in listing.columns])
+    writer.writerows([printable(cell) for cell in row] for row in listing.rows)
     sys.stdout.flush()
 
 

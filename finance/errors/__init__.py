@@ -22,7 +22,8 @@
     |   |-- BalanceLimitError           a balance beyond its account's limits
     |   |-- HoldExceededError           an entry that takes more than was held
     |   |-- ParameterError              a value that the driver would change in silence
-    |   `-- StatementFileError          a bank file that is not what it claims to be
+    |   |-- StatementFileError          a bank file that is not what it claims to be
+    |   `-- BooksFileError              an exported journal that is not what it claims to be
     |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
     |   `-- PriceNotFoundError          no rate between two currencies
     |-- ConflictError                   what is there already says otherwise
@@ -133,6 +134,7 @@ from finance.errors.values import (
     AccountClosedError,
     AmountError,
     BalanceLimitError,
+    BooksFileError,
     CurrencyError,
     HoldExceededError,
     InvalidError,
@@ -152,6 +154,7 @@ __all__ = [
     "AmountError",
     "AuthenticationError",
     "BalanceLimitError",
+    "BooksFileError",
     "ClosedError",
     "ConcurrentUseError",
     "ConfigurationError",

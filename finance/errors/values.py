@@ -118,6 +118,17 @@ class StatementFileError(InvalidError):
         super().__init__(f"{where}: {reason}")
 
 
+class BooksFileError(InvalidError):
+    """A file is not the export of a journal that it claims to be; nothing of it was written."""
+
+    def __init__(self, file: str, reason: str, *, line: int | None = None) -> None:
+        self.file = file
+        self.reason = reason
+        self.line = line
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{where}: {reason}")
+
+
 class ParameterError(InvalidError):
     """A value for `$1`, `$2` and so on that the driver would change in silence. `position` counts from 1."""
 

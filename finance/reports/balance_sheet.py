@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from finance.money import total
+from finance.reports.hierarchy import rolled_up
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
 
 
@@ -43,25 +44,29 @@ class BalanceSheet:
         return self.assets.total == total((self.liabilities.total, self.equity.total))
 
 
-def balance_sheets(trial: TrialBalance) -> tuple[BalanceSheet, ...]:
+def balance_sheets(trial: TrialBalance, depth: int | None = None) -> tuple[BalanceSheet, ...]:
     """Arrange a trial balance into one balance sheet for each currency, in order of their codes."""
     currencies = sorted({row.currency for row in trial.rows})
-    return tuple(_sheet(trial, currency) for currency in currencies)
+    return tuple(_sheet(trial, currency, depth) for currency in currencies)
 
 
-def _sheet(trial: TrialBalance, currency: str) -> BalanceSheet:
+def _sheet(trial: TrialBalance, currency: str, depth: int | None) -> BalanceSheet:
     rows = [row for row in trial.rows if row.currency == currency and row.balance != 0]
     income = total(row.balance.copy_negate() for row in rows if row.type in ("income", "expense"))
-    equity = _lines(rows, "equity")
+    equity = _rolled_up(_lines(rows, "equity"), depth)
     if income:
         equity = (*equity, ("Net income", income))
     return BalanceSheet(
         trial.on,
         currency,
-        Section("Assets", tuple((row.account, row.balance) for row in rows if row.type == "asset")),
-        Section("Liabilities", _lines(rows, "liability")),
+        Section("Assets", _rolled_up(tuple((row.account, row.balance) for row in rows if row.type == "asset"), depth)),
+        Section("Liabilities", _rolled_up(_lines(rows, "liability"), depth)),
         Section("Equity", equity),
     )
+
+
+def _rolled_up(lines: tuple[tuple[str, Decimal], ...], depth: int | None) -> tuple[tuple[str, Decimal], ...]:
+    return lines if depth is None else rolled_up(lines, depth)
 
 
 def _lines(rows: list[TrialBalanceRow], type_: str) -> tuple[tuple[str, Decimal], ...]:

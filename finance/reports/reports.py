@@ -6,13 +6,25 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from finance.errors import AccountNotFoundError
+from finance.errors import AccountNotFoundError, NotFoundError
 from finance.models import Account
 from finance.money import total
 from finance.pagination import Page, require_limit
-from finance.reports import register, verification
+from finance.reports import net_worth, register, verification
 from finance.reports.balance_sheet import BalanceSheet, balance_sheets
+from finance.reports.cash_flow import CashFlow, find_cash, read_cash_flows
+from finance.reports.hierarchy import require_depth
+from finance.reports.income_statement import (
+    IncomeStatement,
+    MonthlyIncomeStatement,
+    income_statements,
+    monthly_income_statements,
+)
+from finance.reports.movements import Movement, read_accumulated, read_movements
+from finance.reports.net_worth import NetWorth, net_worths
+from finance.reports.period import Period
 from finance.reports.register import RegisterLine
+from finance.reports.spending import Spending, spendings
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
 from finance.reports.valuation import Valuation, valued
 from finance.reports.verification import Verification, Watcher
@@ -22,6 +34,7 @@ from finance.repositories.prices import MAX_AGE
 
 _BASE_CURRENCY = "SELECT base_currency FROM ledgers WHERE id = $1"
 _ACCOUNTS = "SELECT id, name, type, currency FROM accounts WHERE ledger_id = $1 ORDER BY name, currency"
+_RESULT = ("income", "expense")
 
 
 class Reports:
@@ -63,17 +76,140 @@ class Reports:
         )
 
     async def balance_sheets(
-        self, *, on: date | None = None, known_at: datetime | None = None
+        self, *, on: date | None = None, known_at: datetime | None = None, depth: int | None = None
     ) -> tuple[BalanceSheet, ...]:
         """Return the balance sheet of each currency at the end of the day *on*, as it was known at *known_at*.
 
+        Args:
+            on: The last day that counts; None for all that is posted.
+            known_at: As in `trial_balance()`.
+            depth: Add up what is the same in so many first segments of the accounts' names; None lists every account.
+
         Raises:
-            InvalidError: As `trial_balance()`.
+            InvalidError: As `trial_balance()`, or *depth* is less than 1.
 
         Database:
             Two SELECTs; no locks.
         """
-        return balance_sheets(await self.trial_balance(on=on, known_at=known_at))
+        require_depth(depth)
+        return balance_sheets(await self.trial_balance(on=on, known_at=known_at), depth)
+
+    async def income_statements(
+        self, starts_on: date, ends_on: date, *, depth: int | None = None
+    ) -> tuple[IncomeStatement, ...]:
+        """Return income and expenses of each currency from *starts_on* through *ends_on*, and what is left of them.
+
+        A currency is there when the ledger has an income or expense account in it.
+
+        Args:
+            starts_on: The first day that counts.
+            ends_on: The last day that counts.
+            depth: Add up what is the same in so many first segments of the accounts' names; None lists every account.
+
+        Raises:
+            InvalidError: The period ends before it starts, a day is not a plain day, or *depth* is less than 1.
+
+        Database:
+            One SELECT; no locks; reads one row a month of the period and at most two halves of a month of postings
+            per account.
+        """
+        period = Period(starts_on, ends_on)
+        require_depth(depth)
+        return income_statements(period, await self._movements(period, _RESULT, by_month=False), depth)
+
+    async def monthly_income_statements(
+        self, starts_on: date, ends_on: date, *, depth: int | None = None
+    ) -> tuple[MonthlyIncomeStatement, ...]:
+        """Return the same with a column for each month that the period touches, those without movement too.
+
+        Raises:
+            InvalidError: As `income_statements()`, or the period has more than 1,200 months.
+
+        Database:
+            As `income_statements()`.
+        """
+        period = Period(starts_on, ends_on)
+        _ = require_depth(depth), period.months
+        return monthly_income_statements(period, await self._movements(period, _RESULT, by_month=True), depth)
+
+    async def spending(self, starts_on: date, ends_on: date, *, depth: int | None = 2) -> tuple[Spending, ...]:
+        """Return what was spent in each currency from *starts_on* through *ends_on*, the largest category first.
+
+        Args:
+            starts_on: The first day that counts.
+            ends_on: The last day that counts.
+            depth: How many segments of an expense account's name are its category, 2 as in "Expenses:Food"; None
+                lists every account.
+
+        Raises:
+            InvalidError: As `income_statements()`.
+
+        Database:
+            As `income_statements()`, of expense accounts only.
+        """
+        period = Period(starts_on, ends_on)
+        require_depth(depth)
+        return spendings(period, await self._movements(period, ("expense",), by_month=False), depth)
+
+    async def net_worth(self, starts_on: date, ends_on: date) -> tuple[NetWorth, ...]:
+        """Return assets less liabilities of each currency at the end of each month of a period.
+
+        The months are those that the period touches. Of the last one the day is *ends_on*, if that comes before the
+        month's end. Every month is there, and currencies are never added.
+
+        Raises:
+            InvalidError: As `monthly_income_statements()`.
+
+        Database:
+            One SELECT; no locks; reads per account one row a month up to *ends_on*, and at most half a month of
+            postings.
+        """
+        period = Period(starts_on, ends_on)
+        _ = period.months
+        rows = await read_accumulated(self._scope.connection, self._scope.ledger_id, net_worth.TYPES, period)
+        return net_worths(period, rows)
+
+    async def cash_flows(
+        self,
+        starts_on: date,
+        ends_on: date,
+        *,
+        accounts: Sequence[Account | int] | None = None,
+        under: str = "Assets",
+        depth: int | None = None,
+    ) -> tuple[CashFlow, ...]:
+        """Return, for each currency, where the money of some accounts came from and where it went.
+
+        Args:
+            starts_on: The first day that counts.
+            ends_on: The last day that counts.
+            accounts: The accounts that are taken for cash, of any type, or their ids; None for those of *under*.
+            under: The asset accounts of this name and below it are cash, such as "Assets:Bank".
+            depth: Add up counter-accounts that are the same in so many first segments of their names, and in their
+                type; None lists each.
+
+        Raises:
+            AccountNotFoundError: One of *accounts* is unknown in this ledger.
+            NotFoundError: The ledger has no asset account under that name.
+            InvalidError: As `income_statements()`.
+
+        Database:
+            Two SELECTs; no locks; reads the postings that the period has on these accounts and the other lines of
+            their entries, and for the opening balance one row a month and half a month of postings per account.
+        """
+        period = Period(starts_on, ends_on)
+        require_depth(depth)
+        connection, ledger_id = self._scope.connection, self._scope.ledger_id
+        if accounts is None:
+            ids = await find_cash(connection, ledger_id, under)
+            if not ids:
+                raise NotFoundError(f"this ledger has no asset account {under!r}, nor one below it")
+        else:
+            ids = list(await AccountRepository(self._scope).balances(accounts=accounts))
+        return await read_cash_flows(connection, ledger_id, ids, period, depth)
+
+    async def _movements(self, period: Period, types: Sequence[str], *, by_month: bool) -> list[Movement]:
+        return await read_movements(self._scope.connection, self._scope.ledger_id, types, period, by_month=by_month)
 
     async def net_worth_valued(
         self, *, on: date, quote: str | None = None, max_age: timedelta | None = MAX_AGE

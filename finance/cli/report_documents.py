@@ -1,0 +1,142 @@
+"""What `--json` prints of reports: the values of each currency, padded with all its decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from finance.cli.documents import Document, padded
+from finance.reports import (
+    BalanceSheet,
+    CashFlow,
+    IncomeStatement,
+    MonthlyIncomeStatement,
+    MonthlySection,
+    NetWorth,
+    Section,
+    Spending,
+)
+
+Exponents = Mapping[str, int]
+
+
+def income_statements(found: Sequence[IncomeStatement], exponents: Exponents) -> list[Document]:
+    """Describe income statements."""
+    return [
+        {
+            **_head(each),
+            "income": _section(each.income, exponents[each.currency]),
+            "expenses": _section(each.expenses, exponents[each.currency]),
+            "net": padded(each.net, exponents[each.currency]),
+        }
+        for each in found
+    ]
+
+
+def monthly_income_statements(found: Sequence[MonthlyIncomeStatement], exponents: Exponents) -> list[Document]:
+    """Describe income statements by month."""
+    return [
+        {
+            **_head(each),
+            "months": [f"{month:%Y-%m}" for month in each.months],
+            "income": _monthly(each.income, exponents[each.currency]),
+            "expenses": _monthly(each.expenses, exponents[each.currency]),
+            "net": _all(each.net, exponents[each.currency]),
+        }
+        for each in found
+    ]
+
+
+def balance_sheets(found: Sequence[BalanceSheet], exponents: Exponents) -> list[Document]:
+    """Describe balance sheets."""
+    return [
+        {
+            "on": None if each.on is None else each.on.isoformat(),
+            "currency": each.currency,
+            "assets": _section(each.assets, exponents[each.currency]),
+            "liabilities": _section(each.liabilities, exponents[each.currency]),
+            "equity": _section(each.equity, exponents[each.currency]),
+        }
+        for each in found
+    ]
+
+
+def net_worths(found: Sequence[NetWorth], exponents: Exponents) -> list[Document]:
+    """Describe the net worth over time."""
+    return [
+        {
+            "currency": each.currency,
+            "points": [
+                {
+                    "on": point.on.isoformat(),
+                    "assets": padded(point.assets, exponents[each.currency]),
+                    "liabilities": padded(point.liabilities, exponents[each.currency]),
+                    "net": padded(point.net, exponents[each.currency]),
+                }
+                for point in each.points
+            ],
+        }
+        for each in found
+    ]
+
+
+def cash_flows(found: Sequence[CashFlow], exponents: Exponents) -> list[Document]:
+    """Describe cash flows."""
+    return [
+        {
+            **_head(each),
+            "opening": padded(each.opening, exponents[each.currency]),
+            "flows": [
+                {
+                    "account": flow.account,
+                    "type": flow.type,
+                    "inflow": padded(flow.inflow, exponents[each.currency]),
+                    "outflow": padded(flow.outflow, exponents[each.currency]),
+                }
+                for flow in each.flows
+            ],
+            "inflow": padded(each.inflow, exponents[each.currency]),
+            "outflow": padded(each.outflow, exponents[each.currency]),
+            "closing": padded(each.closing, exponents[each.currency]),
+        }
+        for each in found
+    ]
+
+
+def spendings(found: Sequence[Spending], exponents: Exponents) -> list[Document]:
+    """Describe what was spent, by category."""
+    return [
+        {
+            **_head(each),
+            "lines": _lines(each.lines, exponents[each.currency]),
+            "total": padded(each.total, exponents[each.currency]),
+        }
+        for each in found
+    ]
+
+
+def _head(each: IncomeStatement | MonthlyIncomeStatement | CashFlow | Spending) -> Document:
+    return {
+        "starts_on": each.starts_on.isoformat(),
+        "ends_on": each.ends_on.isoformat(),
+        "currency": each.currency,
+    }
+
+
+def _section(section: Section, exponent: int) -> Document:
+    return {"lines": _lines(section.lines, exponent), "total": padded(section.total, exponent)}
+
+
+def _monthly(section: MonthlySection, exponent: int) -> Document:
+    return {
+        "lines": [{"account": name, "amounts": _all(amounts, exponent)} for name, amounts in section.lines],
+        "totals": _all(section.totals, exponent),
+    }
+
+
+def _lines(lines: Sequence[tuple[str, Decimal]], exponent: int) -> list[Document]:
+    return [{"account": name, "amount": padded(amount, exponent)} for name, amount in lines]
+
+
+def _all(amounts: Sequence[Decimal], exponent: int) -> list[str]:
+    return [padded(amount, exponent) for amount in amounts]

@@ -1,0 +1,130 @@
+"""The income statement: what was earned and what was spent in a period, and the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from finance.money import total
+from finance.reports.balance_sheet import Section
+from finance.reports.hierarchy import cut, rolled_up
+from finance.reports.movements import Movement
+from finance.reports.period import Period
+
+
+@dataclass(frozen=True, slots=True)
+class IncomeStatement:
+    """Income and expenses of one currency from `starts_on` through `ends_on`, each positive as a reader expects it.
+
+    A line is an account, or all accounts under the same first segments of their names. Lines of zero are left out. A
+    refund that exceeds what was spent is a negative expense.
+    """
+
+    starts_on: date
+    ends_on: date
+    currency: str
+    income: Section
+    expenses: Section
+
+    @property
+    def net(self) -> Decimal:
+        """What income exceeds expenses by; negative for a loss."""
+        return total((self.income.total, self.expenses.total.copy_negate()))
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlySection:
+    """One side's lines of one currency, each with an amount for every month."""
+
+    title: str
+    lines: tuple[tuple[str, tuple[Decimal, ...]], ...]
+    months: int
+
+    @property
+    def totals(self) -> tuple[Decimal, ...]:
+        """The sum of the lines in each month, exact."""
+        return tuple(total(amounts[month] for _, amounts in self.lines) for month in range(self.months))
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyIncomeStatement:
+    """An income statement with a column for each month that its period touches, by the months' first days.
+
+    Of the first and the last month, only the days of the period count. A month without movement is there with zeros;
+    a line that is zero in all of them is left out.
+    """
+
+    starts_on: date
+    ends_on: date
+    currency: str
+    months: tuple[date, ...]
+    income: MonthlySection
+    expenses: MonthlySection
+
+    @property
+    def net(self) -> tuple[Decimal, ...]:
+        """What income exceeds expenses by, in each month."""
+        sides = zip(self.income.totals, self.expenses.totals, strict=True)
+        return tuple(total((income, expenses.copy_negate())) for income, expenses in sides)
+
+
+def income_statements(period: Period, movements: Sequence[Movement], depth: int | None) -> tuple[IncomeStatement, ...]:
+    """Arrange *movements* into one statement for each currency, in order of their codes."""
+    return tuple(
+        IncomeStatement(
+            period.starts_on,
+            period.ends_on,
+            currency,
+            *(_section(title, _of_side(movements, type_, currency), depth) for title, type_ in _SIDES),
+        )
+        for currency in currencies_of(movements)
+    )
+
+
+def monthly_income_statements(
+    period: Period, movements: Sequence[Movement], depth: int | None
+) -> tuple[MonthlyIncomeStatement, ...]:
+    """Arrange *movements* by months into one statement for each currency, in order of their codes."""
+    months = period.months
+    return tuple(
+        MonthlyIncomeStatement(
+            period.starts_on,
+            period.ends_on,
+            currency,
+            months,
+            *(_monthly(title, months, _of_side(movements, type_, currency), depth) for title, type_ in _SIDES),
+        )
+        for currency in currencies_of(movements)
+    )
+
+
+_SIDES = (("Income", "income"), ("Expenses", "expense"))
+
+
+def currencies_of(movements: Iterable[Movement]) -> list[str]:
+    """Return the currencies of the accounts, in order of their codes."""
+    return sorted({movement.currency for movement in movements})
+
+
+def _of_side(movements: Iterable[Movement], type_: str, currency: str) -> list[Movement]:
+    return [each for each in movements if each.type == type_ and each.currency == currency]
+
+
+def _readable(movement: Movement) -> Decimal:
+    """Return the amount of an income, which grows by credits, as positive; a minus sign would round to 28 digits."""
+    return movement.amount.copy_negate() if movement.type == "income" else movement.amount
+
+
+def _section(title: str, movements: Iterable[Movement], depth: int | None) -> Section:
+    return Section(title, rolled_up(((each.name, _readable(each)) for each in movements), depth))
+
+
+def _monthly(title: str, months: tuple[date, ...], movements: Iterable[Movement], depth: int | None) -> MonthlySection:
+    cells: dict[str, dict[date, list[Decimal]]] = {}
+    for each in movements:
+        if each.month is not None:
+            cells.setdefault(cut(each.name, depth), {}).setdefault(each.month, []).append(_readable(each))
+    lines = ((name, tuple(total(found.get(month, ())) for month in months)) for name, found in sorted(cells.items()))
+    return MonthlySection(title, tuple((name, amounts) for name, amounts in lines if any(amounts)), len(months))

@@ -1,0 +1,1 @@
+"""Reports of periods, compared with plain Python."""
