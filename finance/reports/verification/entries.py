@@ -125,7 +125,10 @@ async def check_entries(connection: Connection, ledger_id: int | None, findings:
 
 
 async def _check_range(connection: Connection, findings: Findings, above: str, *bounds: Any) -> int:
+    # In a ledger that was just filled the planner thinks of a handful of rows, and would compare each with each.
+    await connection.execute("SET LOCAL enable_nestloop = off")
     counted, *problems = await connection.fetch(ENTRIES.format(above=above), *bounds)
+    await connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
     for problem in problems:
         findings.report(*problem)
     async for row in connection.stream(_UNCONFIRMED.format(above=above), *bounds, batch=100):
