@@ -99,7 +99,10 @@ async def asynchronous_failover(lab: Lab) -> Verdict:
         await pair.follow(over=replication, is_synchronous=False)
         async with DatabaseManager(pair.dsn(books.database), max_size=8) as db:
             clock = asyncio.get_running_loop().time
-            async with load(lambda: books.run(db, books.key(), _RETRY), callers=_CALLERS):
+            async with (
+                lab.patience(_UNDER_WAY) as under_way,
+                load(lambda: books.run(db, books.key(), _RETRY), callers=_CALLERS),
+            ):
                 await asyncio.sleep(lab.size(2.0, 0.5))
                 held = clock()
                 replication.hold()
@@ -113,7 +116,7 @@ async def asynchronous_failover(lab: Lab) -> Verdict:
             healing = outage(books.record, died, clock())
             # What was on its way when the hold began may be lost, too, and what was answered but not yet read.
             times = books.record.acknowledged_at.items()
-            may_lose = {key for key, at in times if held - _UNDER_WAY <= at <= died + _UNDER_WAY}
+            may_lose = {key for key, at in times if held - under_way() <= at <= died + under_way()}
             failures = [f"{count} times {kind}" for kind, count in books.record.errors.items()]
             books.dsn = pair.primary.dsn(books.database)
             note = f"{len(may_lose)} were acknowledged while the standby heard nothing"
