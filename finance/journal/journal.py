@@ -66,7 +66,7 @@ class Journal:
             LedgerNotFoundError: There is no such ledger.
             UnbalancedEntryError, AccountNotFoundError, AccountClosedError, AmountError, BalanceLimitError,
                 PeriodClosedError, EntryConflictError, AlreadyReversedError: As `uow.journal.post()`. Limits hold as
-                if the entries of a group had come one after another, in the order in which they were handed in.
+                if the entries had come one after another, in the order in which they were handed in.
             DeadlineError: It was not posted within *timeout*, and will not be.
             OutcomeUnknownError: *timeout* passed, or the manager was disconnected, while it was being posted.
 
