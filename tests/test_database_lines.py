@@ -20,7 +20,7 @@ from tests.factories import Books, entry, open_books
 
 Call = Callable[[UnitOfWork, Books], Awaitable[Any]]
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "thirteen": 13}
-_STATEMENT = re.compile(r"\b(one|two|three|thirteen) (SELECT|INSERT|UPDATE|DELETE)", re.IGNORECASE)
+_STATEMENT = re.compile(r"\b(one|two|three|thirteen) (SELECT|INSERT|UPDATE|DELETE|SET)", re.IGNORECASE)
 
 
 @pytest_asyncio.fixture

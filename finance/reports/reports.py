@@ -335,7 +335,7 @@ class Reports:
             progress: Called with a `Progress` after each batch, several times a second.
 
         Database:
-            Thirteen SELECTs for a small ledger; three more for each 5,000 entries, two for each 20,000 postings and
-            one for each 10,000 holds. No locks; together they read the whole ledger.
+            Thirteen SELECTs and two SETs for a small ledger; for each 5,000 entries three and two more, for each 20,000
+            postings two, for each 10,000 holds one. No locks; together they read the whole ledger.
         """
         return await verification.verify(self._scope, progress=progress)
