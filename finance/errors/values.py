@@ -107,26 +107,23 @@ class HoldExceededError(InvalidError):
         super().__init__(message)
 
 
-class StatementFileError(InvalidError):
+class _FileError(InvalidError):
+    """A file is not what it claims to be."""
+
+    def __init__(self, file: str, reason: str, *, line: int | None = None) -> None:
+        self.file = file
+        self.reason = reason
+        self.line = line
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{where}: {reason}")
+
+
+class StatementFileError(_FileError):
     """A bank file cannot be read as what it claims to be; nothing of it was written."""
 
-    def __init__(self, file: str, reason: str, *, line: int | None = None) -> None:
-        self.file = file
-        self.reason = reason
-        self.line = line
-        where = file if line is None else f"{file}, line {line}"
-        super().__init__(f"{where}: {reason}")
 
-
-class BooksFileError(InvalidError):
+class BooksFileError(_FileError):
     """A file is not the export of a journal that it claims to be; nothing of it was written."""
-
-    def __init__(self, file: str, reason: str, *, line: int | None = None) -> None:
-        self.file = file
-        self.reason = reason
-        self.line = line
-        where = file if line is None else f"{file}, line {line}"
-        super().__init__(f"{where}: {reason}")
 
 
 class ParameterError(InvalidError):

@@ -243,27 +243,23 @@ class Poster:
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""
-        if odd := [ticket for ticket in tickets if ticket.draft is None and not self._draft(ticket)]:
+        if odd := [ticket for ticket in tickets if ticket.draft is None and self._draft(ticket) is not None]:
             await self._look_up(odd)
             for ticket in odd:
-                await self._draft_or_refuse(ticket)
+                error = self._draft(ticket)
+                if isinstance(error, AccountNotFoundError):
+                    error = await self._not_found(ticket, error)
+                if error is not None:
+                    ticket.refuse(error)
         return [ticket for ticket in tickets if ticket.is_open]
 
-    def _draft(self, ticket: Ticket) -> bool:
-        """Make the draft of *ticket*, where all its accounts are known and nothing is wrong with it."""
+    def _draft(self, ticket: Ticket) -> Exception | None:
+        """Make the draft of *ticket*, or return what is in the way: an account that is not known, or its content."""
         try:
             ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
-        except Exception:
-            return False
-        return True
-
-    async def _draft_or_refuse(self, ticket: Ticket) -> None:
-        try:
-            ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
-        except AccountNotFoundError as error:
-            ticket.refuse(await self._not_found(ticket, error))
         except Exception as error:  # whatever is wrong with one entry is told to its caller alone
-            ticket.refuse(error)
+            return error
+        return None
 
     async def _look_up(self, tickets: Sequence[Ticket]) -> None:
         entries = ((ticket.ledger_id, ticket.entry) for ticket in tickets)

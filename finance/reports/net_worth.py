@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from finance.connection import Record
 from finance.money import total
-from finance.reports.period import Period, month_end
+from finance.reports.period import Period
+from finance.repositories.balances import month_end
 
 TYPES = ("asset", "liability")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from finance.errors import InvalidError
-from finance.repositories.balances import Months, require_day
+from finance.repositories.balances import Months, is_early, month_end, require_day
 
 #: A report with a column for each month has no more of them: a hundred years.
 MONTHS_MAX = 1200
@@ -63,8 +62,8 @@ class Period:
             is_whole = self.starts_on == first and self.ends_on == month_end(last)
             return (first, last) if is_whole else (date.max, date.min)
         return (
-            first if _is_early(self.starts_on) else self.starts_on,
-            self.ends_on if not _is_early(self.ends_on) or self.ends_on == month_end(last) else last - timedelta(1),
+            first if is_early(self.starts_on) else self.starts_on,
+            self.ends_on if not is_early(self.ends_on) or self.ends_on == month_end(last) else last - timedelta(1),
         )
 
     @property
@@ -78,7 +77,7 @@ class Period:
     def _at_start(self, month: date) -> Iterator[Part]:
         if self.starts_on == month:
             return
-        if _is_early(self.starts_on):
+        if is_early(self.starts_on):
             yield Part(month, month, self.starts_on - timedelta(1), -1)
         else:
             yield Part(month, self.starts_on, month_end(month), 1)
@@ -86,7 +85,7 @@ class Period:
     def _at_end(self, month: date) -> Iterator[Part]:
         if self.ends_on == month_end(month):
             return
-        if _is_early(self.ends_on):
+        if is_early(self.ends_on):
             yield Part(month, month, self.ends_on, 1)
         else:
             yield Part(month, self.ends_on + timedelta(1), month_end(month), -1)
@@ -98,14 +97,5 @@ class Period:
         return Months.through(self.starts_on - timedelta(1))
 
 
-def month_end(day: date) -> date:
-    """Return the last day of the month of *day*."""
-    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
-
-
 def _month(day: date) -> date:
     return day.replace(day=1)
-
-
-def _is_early(day: date) -> bool:
-    return day.day <= month_end(day).day // 2

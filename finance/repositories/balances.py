@@ -40,6 +40,16 @@ def before_month(*, ledger: str, account: str, balance: str, month: str) -> str:
     return _BEFORE_MONTH.format(ledger=ledger, account=account, balance=balance, month=month)
 
 
+def month_end(day: date) -> date:
+    """Return the last day of the month of *day*."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def is_early(day: date) -> bool:
+    """Whether the days of a month up to *day* are not more than those behind it."""
+    return day.day <= month_end(day).day // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Months:
     """How a balance on a day is made: every month before `before`, and the postings from `first` through `last`.
@@ -55,8 +65,8 @@ class Months:
     @classmethod
     def through(cls, on: date) -> Self:
         """Return the parts that make the balance at the end of the day *on*."""
-        first, last = on.replace(day=1), on.replace(day=calendar.monthrange(on.year, on.month)[1])
-        if on.day <= last.day // 2:
+        first, last = on.replace(day=1), month_end(on)
+        if is_early(on):
             return cls(first, "+", first, on)
         # No month starts on its last day, so that this one counts as well; the year 9999 has no day behind it.
         return cls(last, "-", last if on == last else on.replace(day=on.day + 1), first if on == last else last)

@@ -68,7 +68,7 @@ def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
         AccountNotFoundError: An account is unknown, or of another ledger.
         UnbalancedEntryError: Its postings do not sum to zero in a currency.
     """
-    lines = [_line(ledger_id, posting, known) for posting in entry.postings]
+    lines = lines_of(ledger_id, entry, known)
     _require_balanced(entry.id, lines)
     content = canonical(
         entry.date,
@@ -79,6 +79,23 @@ def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
         details=entry.details,
     )
     return Draft(ledger_id, entry, lines, hashlib.sha256(content.encode()).digest(), _is_transfer(entry, lines))
+
+
+def lines_of(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> list[Line]:
+    """Return the lines of *entry*, whose accounts were looked up by `look_up()`.
+
+    Raises:
+        AccountNotFoundError: An account is unknown, or of another ledger.
+    """
+    return [_line(ledger_id, posting, known) for posting in entry.postings]
+
+
+def left_open(lines: Iterable[Line]) -> dict[str, Decimal]:
+    """Return what *lines* sum to in each currency where that is not zero, in order of the codes."""
+    amounts: dict[str, list[Decimal]] = {}
+    for line in lines:
+        amounts.setdefault(line.currency, []).append(line.amount)
+    return {currency: left for currency in sorted(amounts) if (left := total(amounts[currency]))}
 
 
 def _line(ledger_id: int, posting: NewPosting, known: KnownCurrencies) -> Line:
@@ -97,12 +114,8 @@ def _require_balanced(entry_id: UUID, lines: Sequence[Line]) -> None:
     first, second = lines[0], lines[1]
     if len(lines) == 2 and first.currency == second.currency and first.amount == second.amount.copy_negate():
         return  # as nearly all do
-    amounts: dict[str, list[Decimal]] = {}
-    for line in lines:
-        amounts.setdefault(line.currency, []).append(line.amount)
-    for currency in sorted(amounts):
-        if difference := total(amounts[currency]):
-            raise UnbalancedEntryError(entry_id, currency, difference)
+    for currency, difference in left_open(lines).items():
+        raise UnbalancedEntryError(entry_id, currency, difference)
 
 
 def _is_transfer(entry: NewEntry, lines: Sequence[Line]) -> bool:

@@ -58,15 +58,17 @@ SELECT $1, t.id, p.line, p.account_id, t.date, t.currency, p.amount
  WHERE (SELECT count(*) FROM entry) > 0  -- the entries come first, as in the other statement: else both might deadlock
 """
 _TYPES = ("uuid", "date", "text", "bytea", "bigint", "bigint", "text", "numeric")
-_TRANSFERS = _POST_TRANSFERS.format(
-    settings=_SETTINGS.format(10, 11),
-    transfers=f"unnest({', '.join(f'${number}::{kind}[]' for number, kind in enumerate(_TYPES, 2))})",
-)
+
+
+def _transfers_of(rows: str, dimension: str) -> str:
+    """Return the statement for transfers that come as *rows* of parameters with this *dimension*."""
+    values = ", ".join(f"${number}::{kind}{dimension}" for number, kind in enumerate(_TYPES, 2))
+    return _POST_TRANSFERS.format(settings=_SETTINGS.format(10, 11), transfers=rows.format(values))
+
+
+_TRANSFERS = _transfers_of("unnest({})", "[]")
 # One alone needs no arrays, which cost both sides more than what is in them.
-_TRANSFER = _POST_TRANSFERS.format(
-    settings=_SETTINGS.format(10, 11),
-    transfers=f"(VALUES ({', '.join(f'${number}::{kind}' for number, kind in enumerate(_TYPES, 2))}))",
-)
+_TRANSFER = _transfers_of("(VALUES ({}))", "")
 
 _STORED = """
 SELECT j.ledger_id, j.id, j.content_hash FROM unnest($1::bigint[], $2::uuid[]) AS u(ledger_id, id)

@@ -7,14 +7,13 @@ outside of the file is read, and a document type, which ISO 20022 does not have,
 from __future__ import annotations
 
 import codecs
-import importlib
 import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finance.errors import ConfigurationError
+from finance.statements.extra import library
 from finance.statements.flaw import FlawError, plain
 from finance.statements.recognising import foreign
 
@@ -115,7 +114,7 @@ def elements(data: bytes) -> Iterator[Element]:
         raise FlawError("the file declares a DOCTYPE or an ENTITY, which no bank statement needs")
     if data.count(b"<") + data.count(b"=") > _MOST_MARKS:
         raise FlawError(f"the file has more than {_MOST_MARKS:,} tags and attributes; export a shorter period")
-    etree = _etree()
+    etree = library("lxml.etree", "reading CAMT files")
     try:
         yield from _parsed(etree, data)
     except etree.XMLSyntaxError as error:
@@ -154,12 +153,3 @@ def _local(node: Any) -> str:
 
 def _local_name(name: str) -> str:
     return name.rpartition("}")[2]
-
-
-def _etree() -> Any:
-    try:
-        return importlib.import_module("lxml.etree")
-    except ImportError as error:
-        raise ConfigurationError(
-            "reading CAMT files needs the extra `statements`: pip install 'finance-ledger[statements]'"
-        ) from error

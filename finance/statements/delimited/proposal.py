@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from finance.errors import ConfigurationError, InvalidError, StatementFileError
+from finance.errors import InvalidError, StatementFileError
 from finance.statements.dates import DateOrder
 from finance.statements.decoding import decoded
 from finance.statements.delimited.meaning import Meaning, Sample, meaning_of
 from finance.statements.delimited.profile import CsvProfile
 from finance.statements.delimited.reader import read_csv
+from finance.statements.extra import library
 from finance.statements.flaw import FlawError
 from finance.statements.recognising import foreign
 from finance.statements.unstated import Unstated
@@ -126,12 +126,7 @@ def _flaw(data: bytes, profile: CsvProfile) -> FlawError | None:
 
 
 def _dialect(text: str) -> Any:
-    try:
-        detector = importlib.import_module("clevercsv").Detector()
-    except ImportError as error:
-        raise ConfigurationError(
-            "proposing a profile for CSV files needs the extra `statements`: pip install 'finance-ledger[statements]'"
-        ) from error
+    detector = library("clevercsv", "proposing a profile for CSV files").Detector()
     beginning = "".join(text[:_CHARACTERS].splitlines(keepends=True)[:_LINES])
     found = detector.detect(beginning, delimiters=_DELIMITERS)
     if found is None or found.delimiter not in _DELIMITERS:

@@ -7,15 +7,13 @@ lets a second statement overwrite the balances of the first.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from finance.errors import ConfigurationError
+from finance.statements.extra import library
 from finance.statements.flaw import FlawError, shown
 from finance.statements.mt940.fields import Field
 from finance.statements.values import currency, signed, unsigned
@@ -46,7 +44,9 @@ def subfields(field: Field, text: str, grammar: str) -> Mapping[str, str | None]
         FlawError: *text* is not such a field, in whole.
         ConfigurationError: The extra `statements` is not installed.
     """
-    written: re.Match[str] | None = _tags()[grammar].value.re.match(text)
+    written: re.Match[str] | None = (
+        library("mt940.tags", "reading MT940 and MT942 files").Tags[grammar].value.re.match(text)
+    )
     if written is None or text[written.end() :].strip():
         begins = shown(text.split("\n", maxsplit=1)[0])
         raise FlawError(f"field :{field.tag}: {begins} is not written as MT940 has it", field.line)
@@ -112,12 +112,3 @@ def _day(year: int, month: str, day: str) -> date | None:
         return date(year, int(month), int(day))
     except ValueError:
         return None
-
-
-def _tags() -> Any:
-    try:
-        return importlib.import_module("mt940.tags").Tags
-    except ImportError as error:
-        raise ConfigurationError(
-            "reading MT940 and MT942 files needs the extra `statements`: pip install 'finance-ledger[statements]'"
-        ) from error

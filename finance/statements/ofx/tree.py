@@ -7,13 +7,12 @@ drop a line's currency and every aggregate that they do not know, and fail with 
 
 from __future__ import annotations
 
-import importlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from finance.errors import ConfigurationError
+from finance.statements.extra import library
 from finance.statements.flaw import FlawError
 from finance.statements.ofx.markup import marked, unmarked
 
@@ -66,7 +65,7 @@ def build(markup: str) -> Element:
         ConfigurationError: The extra `statements` is not installed.
         FlawError: ofxparse cannot read it.
     """
-    parser = _ofxparse()
+    parser = library("ofxparse.ofxparse", "reading OFX and QFX files")
     try:
         # The header is ours: the file's was read by `header`, and the text is decoded already.
         prepared = parser.OfxPreprocessedFile(io.BytesIO(b"ENCODING:UTF-8" + markup.encode()))
@@ -74,15 +73,6 @@ def build(markup: str) -> Element:
     except Exception as error:
         raise FlawError(f"ofxparse cannot read it: {type(error).__name__}") from error
     return _element(soup.find(marked("OFX")))
-
-
-def _ofxparse() -> Any:
-    try:
-        return importlib.import_module("ofxparse.ofxparse")
-    except ImportError as error:
-        raise ConfigurationError(
-            "reading OFX and QFX files needs the extra `statements`: pip install 'finance-ledger[statements]'"
-        ) from error
 
 
 def _element(tag: Any) -> Element:
