@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import json
 import pickle
 import random
 import shutil
@@ -18,7 +19,8 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import JSON, literal, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from finance import DatabaseManager
 from finance.database import pool as pool_module
@@ -436,6 +438,38 @@ async def test_init_sees_each_new_connection_once(common_dsn: str) -> None:
         await db.fetch("SELECT 1")
 
     assert len(seen) == 1
+
+
+async def test_json_is_text_on_every_connection(common_dsn: str) -> None:
+    """Raw SQL reads the same before SQLAlchemy used the connection and afterwards; JSON columns are decoded."""
+    query = """SELECT '{"a": 0.1}'::jsonb, '[1]'::json, $1::jsonb"""
+    async with DatabaseManager(common_dsn, max_size=1) as db:
+        before = await db.fetchrow(query, '{"b": 1}')
+        async with db.engine.connect() as connection:
+            columns = literal({"a": 0.1}, JSONB), literal([1], JSON)
+            decoded = (await connection.execute(select(*columns))).one()
+        after = await db.fetchrow(query, '{"b": 1}')
+
+    assert before is not None
+    assert tuple(before) == ('{"a": 0.1}', "[1]", '{"b": 1}')
+    assert before == after
+    assert tuple(decoded) == ({"a": 0.1}, [1])
+
+
+async def test_a_codec_for_json_is_refused(common_dsn: str) -> None:
+    """SQLAlchemy and the books' own statements would write text in quotes; other types take one."""
+
+    async def init(connection: asyncpg.Connection[Any]) -> None:
+        await connection.set_type_codec("interval", schema="pg_catalog", encoder=str, decoder=str)
+        if wants_json:
+            await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
+    wants_json = False
+    async with DatabaseManager(common_dsn, max_size=1, init=init) as db:
+        assert await db.fetchval("SELECT interval '1 day'") == "1 day"
+    wants_json = True
+    with pytest.raises(UsageError, match=r"jsonb is text .* json\.loads"):
+        await DatabaseManager(common_dsn, init=init).connect()
 
 
 async def test_setup_prepares_each_loan_outside_a_transaction(common_dsn: str) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 
 from finance.connection.events import Observer
 from finance.connection.parameters import check_parameters, check_row, may_change
-from finance.errors import FinanceError, Outcome
+from finance.errors import FinanceError, Outcome, UsageError
 from finance.integrity import DRIVER_ERRORS, ConnectionBusyError, ConnectionClosedError, translate
 
 Record = asyncpg.Record
@@ -243,6 +243,19 @@ class PooledConnection(Driver):
         if self.is_meant_to_read:
             return False
         return standby is None or "on" in (standby, getattr(settings, "default_transaction_read_only", None))
+
+    async def set_type_codec(self, typename: str, *, schema: str = "public", **options: Any) -> None:
+        """Set a codec, as the driver does, unless it is one for JSON.
+
+        Raises:
+            UsageError: It is for JSON, which SQLAlchemy and the books' own statements send and read as text.
+        """
+        if schema == "pg_catalog" and typename in ("json", "jsonb"):
+            raise UsageError(
+                f"{typename} is text on every connection of the pool, as SQLAlchemy and the books read it;"
+                " write json.dumps(value) for a parameter and json.loads(...) for a result"
+            )
+        await super().set_type_codec(typename, schema=schema, **options)
 
     async def forget_schema(self) -> None:
         """Forget every statement that is prepared in the pool, and the types that this connection knows."""

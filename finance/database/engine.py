@@ -68,6 +68,7 @@ def make_engine(pool: Pool, observer: Observer) -> AsyncEngine:
         _URL, poolclass=_Borrowing, creator=adapt, pool_reset_on_return=None, hide_parameters=True
     )
     engine.sync_engine.pool.lender = pool  # type: ignore[attr-defined]  # there is no other way in
+    _leave_json_alone(engine)
     _listen(engine, observer)
     return engine
 
@@ -78,7 +79,24 @@ def make_engine_outside(connector: Connector) -> AsyncEngine:
     async def connect(*_: Any, **__: Any) -> PooledConnection:
         return await connector.connect_apart(is_limited=False)
 
-    return create_async_engine(_URL, async_creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine = create_async_engine(_URL, async_creator=connect, poolclass=NullPool, hide_parameters=True)
+    _leave_json_alone(engine)
+    return engine
+
+
+def _leave_json_alone(engine: AsyncEngine) -> None:
+    """Have SQLAlchemy decode its JSON columns itself.
+
+    It would put a codec into each connection that it uses: raw SQL would read text on one connection of the pool
+    and objects, with floats in them, on the next.
+    """
+
+    async def leave(_adapter: Any) -> None:
+        return
+
+    dialect: Any = engine.dialect
+    dialect.setup_asyncpg_json_codec = dialect.setup_asyncpg_jsonb_codec = leave
+    dialect.supports_native_json_deserialization = False
 
 
 def _listen(engine: AsyncEngine, observer: Observer) -> None:
