@@ -31,13 +31,15 @@ if TYPE_CHECKING:
         NewHold,
         NewPosting,
         NewPrice,
+        Payee,
         Posting,
         Price,
         Statement,
         StatementLine,
+        Tag,
     )
     from finance.reports import Progress
-    from finance.repositories import Amended, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
+    from finance.repositories import Amended, Labels, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
     from finance.roles import RoleNames
     from finance.unit_of_work import UnitOfWork
 
@@ -60,6 +62,7 @@ __all__ = [
     "Hold",
     "HoldStatus",
     "JournalEntry",
+    "Labels",
     "LaneStats",
     "Ledger",
     "Listening",
@@ -71,6 +74,7 @@ __all__ = [
     "Notification",
     "Outcome",
     "Page",
+    "Payee",
     "Placed",
     "PoolStats",
     "Posted",
@@ -89,6 +93,7 @@ __all__ = [
     "Statement",
     "StatementLine",
     "StatementRun",
+    "Tag",
     "UnitOfWork",
     "errors",
 ]
@@ -98,7 +103,8 @@ __all__ = [
 _LATER = {
     "EmbeddedServer": "finance.embedded",
     **dict.fromkeys(
-        ("Amended", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"), "finance.repositories"
+        ("Amended", "Labels", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"),
+        "finance.repositories",
     ),
     "Progress": "finance.reports",
     "RoleNames": "finance.roles",
@@ -107,7 +113,8 @@ _LATER = {
     **dict.fromkeys(
         (
             "Account", "AccountType", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
-            "NewEntry", "NewHold", "NewPosting", "NewPrice", "Posting", "Price", "Statement", "StatementLine",
+            "NewEntry", "NewHold", "NewPosting", "NewPrice", "Payee", "Posting", "Price", "Statement", "StatementLine",
+            "Tag",
         ),
         "finance.models",
     ),
