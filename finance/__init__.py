@@ -16,7 +16,7 @@ from finance.pagination import Page
 
 if TYPE_CHECKING:
     from finance.embedded import EmbeddedServer
-    from finance.journal import LaneStats, Mended, Rebuilt
+    from finance.journal import Erased, LaneStats, Mended, Rebuilt, Redacted
     from finance.models import (
         Account,
         AccountType,
@@ -55,6 +55,7 @@ __all__ = [
     "DatabaseManager",
     "EmbeddedServer",
     "EntryKind",
+    "Erased",
     "Event",
     "FinanceError",
     "Gap",
@@ -85,6 +86,7 @@ __all__ = [
     "Rate",
     "Rates",
     "Rebuilt",
+    "Redacted",
     "Retried",
     "Retry",
     "Revision",
@@ -109,7 +111,7 @@ _LATER = {
     "Progress": "finance.reports",
     "RoleNames": "finance.roles",
     "UnitOfWork": "finance.unit_of_work",
-    **dict.fromkeys(("LaneStats", "Mended", "Rebuilt"), "finance.journal"),
+    **dict.fromkeys(("Erased", "LaneStats", "Mended", "Rebuilt", "Redacted"), "finance.journal"),
     **dict.fromkeys(
         (
             "Account", "AccountType", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",

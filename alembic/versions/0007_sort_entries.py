@@ -1,8 +1,9 @@
-"""Sort entries by payees and tags.
+"""Sort entries by payees and tags, and let entries be redacted and ledgers be erased.
 
 Phase: before-code
 
-It reads journal_entries once for an index, under a lock that stops posters and not readers.
+It reads journal_entries once for an index, under a lock that stops posters and readers. A downgrade forgets what was
+redacted: verification tells such entries from tampered ones no more.
 
 Revision ID: 0007
 Revises: 0006
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0007"
 down_revision = "0006"
@@ -25,29 +27,69 @@ depends_on = None
 GUARDS = Path(__file__).with_name("0007_guards")
 #: What they replace, which 0005 made SECURITY DEFINER.
 BEFORE = tuple(
-    Path(__file__).parent.joinpath("0002_guards", name) for name in ("04_revise_entries.sql", "07_guard_removal.sql")
+    Path(__file__).parent.joinpath("0002_guards", name)
+    for name in ("04_revise_entries.sql", "07_guard_removal.sql", "10_close_holds.sql")
 )
-NEW = ("guard_label", "guard_merge")
+NEW = (
+    "begin_erasure",
+    "erase_ledger",
+    "guard_label",
+    "guard_merge",
+    "guard_redaction",
+    "hash_redacted",
+    "ledger_tables",
+    "redact_entries",
+    "refuse_removal",
+    "stamp_redaction",
+)
+#: What refused these outright is replaced by what lets a redaction or an erasure pass.
+REFUSED = (
+    *((table, "UPDATE") for table in ("postings", "entry_revisions", "statements", "statement_lines")),
+    *(
+        (table, "DELETE")
+        for table in (
+            "journal_entries", "postings", "statements", "statement_lines", "holds", "rebuilds", "entry_revisions",
+        )
+    ),
+)  # fmt: skip
+
+# In the order of a poster, so that neither waits for the other in a circle.
+LOCK = (
+    "LOCK TABLE journal_entries, postings, accounts, holds, entry_revisions, statements, statement_lines, rebuilds"
+    " IN ACCESS EXCLUSIVE MODE"
+)
 
 
 def upgrade() -> None:
-    # In the order of a poster, so that neither waits for the other in a circle.
-    op.execute("LOCK TABLE journal_entries, entry_revisions IN ACCESS EXCLUSIVE MODE")
+    op.execute(LOCK)
     create_tables()
+    create_records()
     add_payee()
     pin_search_path()
     for file in sorted(GUARDS.glob("[0-9]*.sql")):
         op.execute(file.read_text("utf-8"))
     for function in NEW:
         op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
+    for table, verb in REFUSED:
+        op.execute(f"DROP TRIGGER {table}_no_{verb.lower()} ON {table}")
     for trigger in GUARDS.joinpath("triggers.sql").read_text("utf-8").splitlines():
         op.execute(trigger)
 
 
 def downgrade() -> None:
-    op.execute("LOCK TABLE journal_entries, entry_revisions IN ACCESS EXCLUSIVE MODE")
+    op.execute(LOCK)
     pin_search_path()
     op.execute("DROP TRIGGER journal_entries_guard_payee ON journal_entries")
+    for table, verb in REFUSED:
+        rule = "derived" if table == "entry_revisions" else "sealed"
+        for name in ("no", "guard"):
+            op.execute(f"DROP TRIGGER {table}_{name}_{verb.lower()} ON {table}")
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} FOR EACH STATEMENT"
+            f" EXECUTE FUNCTION refuse_change('ck_{table}_{rule}')"
+        )
+    for table in ("redacted_entries", "redactions", "erasures"):
+        op.drop_table(table)
     op.drop_table("entry_tags")
     # What depends on a column goes with it.
     op.drop_column("entry_revisions", "payee_id")
@@ -111,6 +153,50 @@ def create_labels(table: str) -> None:
         table,
         ["ledger_id", "merged_into_id"],
         postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+    )
+
+
+def create_records() -> None:
+    op.create_table(
+        "erasures",
+        sa.Column("ledger_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("erased_by", sa.Text(), server_default=sa.text("CURRENT_USER"), nullable=False),
+        sa.Column("erased_xid", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("counts", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        sa.PrimaryKeyConstraint("ledger_id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
+        "redactions",
+        sa.Column("ledger_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("through", sa.Date(), nullable=True),
+        sa.Column(
+            "redacted_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("redacted_by", sa.Text(), server_default=sa.text("CURRENT_USER"), nullable=False),
+        sa.Column("redacted_xid", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("isfinite(through)", name=op.f("ck_redactions_through_finite")),
+        sa.ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], name=op.f("fk_redactions_ledger_id_ledgers")),
+        sa.PrimaryKeyConstraint("ledger_id", "id", name=op.f("pk_redactions")),
+    )
+    op.create_table(
+        "redacted_entries",
+        sa.Column("ledger_id", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("redaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(), server_default=sa.text("''"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["ledger_id", "entry_id"],
+            ["journal_entries.ledger_id", "journal_entries.id"],
+            name=op.f("fk_redacted_entries_ledger_id_entry_id_journal_entries"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["ledger_id", "redaction_id"],
+            ["redactions.ledger_id", "redactions.id"],
+            name=op.f("fk_redacted_entries_ledger_id_redaction_id_redactions"),
+        ),
+        sa.PrimaryKeyConstraint("ledger_id", "entry_id", "redaction_id", name=op.f("pk_redacted_entries")),
     )
 
 

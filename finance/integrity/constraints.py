@@ -152,6 +152,22 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "fk_entry_tags_ledger_id_tag_id_tags": lambda _: NotFoundError(
         "this ledger has no such tag, or it was merged into another"
     ),
+    # forgetting
+    "ck_erasures_first_write": _sealed(
+        "a ledger is erased in a transaction of its own, before anything else is written", "use db.ledgers.erase()"
+    ),
+    "ck_erasures_own_guard": _OWN_GUARD,
+    "ck_erasures_sealed": _sealed("the record of an erasure stays", "leave it"),
+    "fk_erasures_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "fk_redactions_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "ck_redactions_through_finite": _invalid("a ledger is redacted through a day"),
+    "ck_redactions_sealed": _sealed("the record of a redaction stays", "leave it"),
+    "ck_redacted_entries_sealed": _sealed("the record of a redaction stays", "leave it"),
+    "ck_redacted_entries_recorded_now": _sealed(
+        "an entry is redacted in the transaction that records the redaction", "use db.ledgers.redact()"
+    ),
+    "fk_redacted_entries_ledger_id_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
+    "fk_redacted_entries_ledger_id_redaction_id_redactions": _invalid("a redacted entry names its redaction"),
     # prices
     "pk_prices": lambda _: AlreadyExistsError("price"),
     "fk_prices_ledger_id_currency_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),

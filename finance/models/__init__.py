@@ -13,9 +13,12 @@
     |-- Hold                        value that is about to leave an account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
+    |-- Redaction                   an act by which entries lost their words
+    |   `-- RedactedEntry           one of those entries
     |-- Rebuild                     an account whose derived values were mended
     `-- Statement                   what a bank sent
         `-- StatementLine           raw, with the entry that it became
+    Erasure                         a ledger that was erased
 
 The database's own rules, functions and triggers, stand in `finance.models.guards`.
 """
@@ -24,6 +27,7 @@ from finance.models import guards
 from finance.models.account import Account, AccountType
 from finance.models.base import Base
 from finance.models.charts import Chart
+from finance.models.forgetting import Erasure, RedactedEntry, Redaction
 from finance.models.hold import Hold, HoldStatus, NewHold
 from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.label import EntryTag, Payee, Tag
@@ -44,6 +48,7 @@ __all__ = [
     "EntryKind",
     "EntryRevision",
     "EntryTag",
+    "Erasure",
     "Hold",
     "HoldStatus",
     "JournalEntry",
@@ -57,6 +62,8 @@ __all__ = [
     "Posting",
     "Price",
     "Rebuild",
+    "RedactedEntry",
+    "Redaction",
     "Statement",
     "StatementLine",
     "Tag",

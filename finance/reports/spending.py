@@ -204,13 +204,14 @@ def _monthly(period: Period, spent: Sequence[Spent]) -> tuple[MonthlySpending, .
 
 
 def _of_currency(period: Period, currency: str, spent: Sequence[Spent]) -> MonthlySpending:
+    months, none = period.months, Decimal(0)
     cells: dict[tuple[bool, str | None], dict[date | None, list[Decimal]]] = {}
     for each in spent:
         cells.setdefault((each.is_total, each.name), {}).setdefault(each.month, []).append(each.amount)
     rows = {
-        key: tuple(total(found.get(month, ())) for month in period.months)
+        key: tuple(total(found[month]) if month in found else none for month in months)
         for key, found in sorted(cells.items(), key=lambda cell: cell[0][1] or "")
     }
     lines = [(name, amounts) for (is_total, name), amounts in rows.items() if not is_total and any(amounts)]
     lines.sort(key=lambda line: total(line[1]), reverse=True)
-    return MonthlySpending(period.starts_on, period.ends_on, currency, period.months, tuple(lines), rows[True, None])
+    return MonthlySpending(period.starts_on, period.ends_on, currency, months, tuple(lines), rows[True, None])

@@ -52,8 +52,13 @@ BEGIN
       INTO ledger_ids, entry_ids, descriptions, details, payees
       FROM old_entries AS o JOIN new_entries AS n ON n.ledger_id = o.ledger_id AND n.id = o.id
      -- As text: 1 and 1.0 are equal as JSON.
-     WHERE o.description <> n.description OR o.metadata::text <> n.metadata::text
-        OR (o.payee_id IS DISTINCT FROM n.payee_id AND (o.payee_id IS NOT NULL OR o.recorded_xid <> this_xid));
+     WHERE (o.description <> n.description OR o.metadata::text <> n.metadata::text
+            OR (o.payee_id IS DISTINCT FROM n.payee_id AND (o.payee_id IS NOT NULL OR o.recorded_xid <> this_xid)))
+       -- What is redacted is forgotten, and not kept.
+       AND NOT (n.description = '[redacted]' AND n.metadata = '{}' AND n.payee_id IS NULL AND EXISTS (
+                SELECT FROM redacted_entries AS x JOIN redactions AS r
+                    ON r.ledger_id = x.ledger_id AND r.id = x.redaction_id
+                 WHERE x.ledger_id = n.ledger_id AND x.entry_id = n.id AND r.redacted_xid = this_xid));
     IF entry_ids IS NOT NULL THEN
         PERFORM set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
         -- CURRENT_USER would be the owner of this function.

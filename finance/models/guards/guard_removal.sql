@@ -3,8 +3,12 @@
 CREATE FUNCTION guard_removal() RETURNS trigger LANGUAGE plpgsql AS $function$
 DECLARE
     is_needed boolean;
+    the_ledger bigint := coalesce(to_jsonb(OLD) ->> 'ledger_id', to_jsonb(OLD) ->> 'id')::bigint;
 BEGIN
-    IF TG_ARGV[0] = 'accounts' THEN
+    IF EXISTS (SELECT FROM erasures AS e
+                WHERE e.ledger_id = the_ledger AND e.erased_xid = pg_current_xact_id()::text::bigint) THEN
+        is_needed := false;  -- all of its ledger goes
+    ELSIF TG_ARGV[0] = 'accounts' THEN
         is_needed := EXISTS (SELECT FROM postings WHERE ledger_id = OLD.ledger_id AND account_id = OLD.id)
                      OR EXISTS (SELECT FROM holds WHERE ledger_id = OLD.ledger_id AND account_id = OLD.id)
                      OR EXISTS (SELECT FROM accounts WHERE ledger_id = OLD.ledger_id AND parent_id = OLD.id)

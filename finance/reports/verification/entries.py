@@ -88,9 +88,10 @@ LIMIT 1001
 HASH_RULE = "entry differs from its content hash"
 
 # The server hashes the canonical form of plain entries itself, as they were posted: before the first revision. What it
-# cannot confirm is hashed in Python, by the code that made the hash: only that one accuses.
+# cannot confirm is hashed in Python, by the code that made the hash: only that one accuses. Of an entry that was
+# redacted the record has the hash of what was left.
 _UNCONFIRMED = """
-SELECT e.id, e.date, o.description, e.kind, e.reverses_id, e.amends_id, e.settles_id, e.content_hash,
+SELECT e.id, e.date, o.description, e.kind, e.reverses_id, e.amends_id, e.settles_id, h.content_hash,
        o.metadata::text AS details, l.accounts, l.amounts, l.memos
   FROM journal_entries AS e
  CROSS JOIN LATERAL (
@@ -102,9 +103,13 @@ SELECT e.id, e.date, o.description, e.kind, e.reverses_id, e.amends_id, e.settle
   LEFT JOIN entry_revisions AS f ON f.ledger_id = $1 AND f.entry_id = e.id AND f.revision = 1
  CROSS JOIN LATERAL (
        SELECT coalesce(f.description, e.description) AS description, coalesce(f.metadata, e.metadata) AS metadata) AS o
- WHERE e.ledger_id = $1 AND e.id {above} $2 AND e.id <= $3 AND e.content_hash IS NOT NULL
+  LEFT JOIN (SELECT DISTINCT ON (entry_id) entry_id, content_hash FROM redacted_entries
+              WHERE ledger_id = $1 AND entry_id {above} $2 AND entry_id <= $3
+              ORDER BY entry_id, redaction_id) AS x ON x.entry_id = e.id
+ CROSS JOIN LATERAL (SELECT coalesce(x.content_hash, e.content_hash) AS content_hash) AS h
+ WHERE e.ledger_id = $1 AND e.id {above} $2 AND e.id <= $3 AND h.content_hash IS NOT NULL
    AND (o.metadata <> '{{}}' OR e.amends_id IS NOT NULL OR e.settles_id IS NOT NULL
-        OR e.content_hash IS DISTINCT FROM sha256(convert_to(
+        OR h.content_hash IS DISTINCT FROM sha256(convert_to(
         '["finance.entry.1","' || to_char(e.date, 'YYYY-MM-DD') || '",' || to_json(o.description) || ',"' || e.kind
         || '",' || coalesce('"' || e.reverses_id || '"', 'null') || ',[' || l.written || '],{{}}]', 'UTF8')))
 """
