@@ -16,7 +16,7 @@ from finance.pagination import Page
 
 if TYPE_CHECKING:
     from finance.embedded import EmbeddedServer
-    from finance.journal import LaneStats, Mended, Rebuilt
+    from finance.journal import Erased, LaneStats, Mended, Rebuilt, Redacted
     from finance.models import (
         Account,
         AccountType,
@@ -31,13 +31,15 @@ if TYPE_CHECKING:
         NewHold,
         NewPosting,
         NewPrice,
+        Payee,
         Posting,
         Price,
         Statement,
         StatementLine,
+        Tag,
     )
     from finance.reports import Progress
-    from finance.repositories import Amended, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
+    from finance.repositories import Amended, Labels, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
     from finance.roles import RoleNames
     from finance.unit_of_work import UnitOfWork
 
@@ -53,6 +55,7 @@ __all__ = [
     "DatabaseManager",
     "EmbeddedServer",
     "EntryKind",
+    "Erased",
     "Event",
     "FinanceError",
     "Gap",
@@ -60,6 +63,7 @@ __all__ = [
     "Hold",
     "HoldStatus",
     "JournalEntry",
+    "Labels",
     "LaneStats",
     "Ledger",
     "Listening",
@@ -71,6 +75,7 @@ __all__ = [
     "Notification",
     "Outcome",
     "Page",
+    "Payee",
     "Placed",
     "PoolStats",
     "Posted",
@@ -81,6 +86,7 @@ __all__ = [
     "Rate",
     "Rates",
     "Rebuilt",
+    "Redacted",
     "Retried",
     "Retry",
     "Revision",
@@ -89,6 +95,7 @@ __all__ = [
     "Statement",
     "StatementLine",
     "StatementRun",
+    "Tag",
     "UnitOfWork",
     "errors",
 ]
@@ -98,16 +105,18 @@ __all__ = [
 _LATER = {
     "EmbeddedServer": "finance.embedded",
     **dict.fromkeys(
-        ("Amended", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"), "finance.repositories"
+        ("Amended", "Labels", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"),
+        "finance.repositories",
     ),
     "Progress": "finance.reports",
     "RoleNames": "finance.roles",
     "UnitOfWork": "finance.unit_of_work",
-    **dict.fromkeys(("LaneStats", "Mended", "Rebuilt"), "finance.journal"),
+    **dict.fromkeys(("Erased", "LaneStats", "Mended", "Rebuilt", "Redacted"), "finance.journal"),
     **dict.fromkeys(
         (
             "Account", "AccountType", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
-            "NewEntry", "NewHold", "NewPosting", "NewPrice", "Posting", "Price", "Statement", "StatementLine",
+            "NewEntry", "NewHold", "NewPosting", "NewPrice", "Payee", "Posting", "Price", "Statement", "StatementLine",
+            "Tag",
         ),
         "finance.models",
     ),

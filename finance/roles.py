@@ -23,11 +23,14 @@ _INSERTED = (
     "postings",
     "holds",
     "prices",
+    "payees",
+    "tags",
+    "entry_tags",
     "statements",
     "statement_lines",
 )
-_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds", "prices")
-_DELETED = ("currencies", "accounts", "prices")
+_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds", "prices", "payees", "tags")
+_DELETED = ("currencies", "accounts", "prices", "payees", "tags", "entry_tags")
 # Who wrote a row, and when, and the number of it: the database alone says so.
 _STAMPED = ("created_at", "imported_at", "placed_at", "placed_by", "recorded_at", "recorded_by", "recorded_xid")
 

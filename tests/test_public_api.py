@@ -15,11 +15,11 @@ ROOT = Path(__file__).parents[1]
 
 NAMES = [
     "Account", "AccountType", "Acquired", "Amended", "Amount", "Chart", "Connection", "Currency", "DatabaseManager",
-    "EmbeddedServer", "EntryKind", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "JournalEntry",
-    "LaneStats", "Ledger", "Listening", "Mended", "NewEntry", "NewHold", "NewPosting", "NewPrice", "Notification",
-    "Outcome", "Page", "Placed", "PoolStats", "Posted", "Posting", "PostingRow", "Price", "Progress", "Rate",
-    "Rates", "Rebuilt", "Retried", "Retry", "Revision", "RoleNames", "Settled", "Statement", "StatementLine",
-    "StatementRun", "UnitOfWork", "errors",
+    "EmbeddedServer", "EntryKind", "Erased", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus",
+    "JournalEntry", "Labels", "LaneStats", "Ledger", "Listening", "Mended", "NewEntry", "NewHold", "NewPosting",
+    "NewPrice", "Notification", "Outcome", "Page", "Payee", "Placed", "PoolStats", "Posted", "Posting",
+    "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted", "Retried", "Retry", "Revision",
+    "RoleNames", "Settled", "Statement", "StatementLine", "StatementRun", "Tag", "UnitOfWork", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 import finance
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.exports import export, load
+from finance.cli.commands.forgetting import erase, redact
 from finance.cli.commands.register import register
 from finance.cli.commands.reports import balance_sheet, cash_flow, income_statement, net_worth, spending
 from finance.cli.commands.roles import roles
@@ -66,6 +67,8 @@ app.command(spending)
 app.command(export)
 app.command(load)
 app.command(verify)
+app.command(redact)
+app.command(erase)
 app.command(roles)
 
 

@@ -65,6 +65,7 @@ def verification(ledger: str, found: Verification) -> Document:
         "accounts": found.accounts,
         "entries": found.entries,
         "postings": found.postings,
+        "redacted": found.redacted,
         "problems": [
             {"rule": problem.rule, "subject": problem.subject, "found": problem.found} for problem in found.problems
         ],

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import TYPE_CHECKING
 
+from finance.errors import DeadlockError, LedgerNotFoundError
 from finance.pagination import PAGE_SIZE, Page
 
 if TYPE_CHECKING:
-    from finance.models import Ledger
+    from uuid import UUID
+
+    from finance.journal import Erased, Redacted
+    from finance.models import JournalEntry, Ledger, Payee
     from finance.unit_of_work import UnitOfWork
+
+#: How often an erasure that met a deadlock is tried.
+_ATTEMPTS = 5
 
 
 class Ledgers:
-    """The ledgers of the database. What `uow.ledgers` does inside a transaction, each call does in its own."""
+    """The ledgers of the database. What `uow.ledgers` does inside a transaction, each call does in its own.
 
-    def __init__(self, unit_of_work: Callable[[], AbstractAsyncContextManager[UnitOfWork]]) -> None:
+    What is forgotten for good, `erase()` and `redact()`, is here only.
+    """
+
+    def __init__(self, unit_of_work: Callable[..., AbstractAsyncContextManager[UnitOfWork]]) -> None:
         self._unit_of_work = unit_of_work
 
     async def get(self, ledger_id: int) -> Ledger | None:
@@ -74,3 +85,78 @@ class Ledgers:
         """Return up to *limit* ledgers in order of their ids, behind the cursor *after*."""
         async with self._unit_of_work() as uow:
             return await uow.ledgers.page(after=after, limit=limit)
+
+    async def erase(self, ledger: Ledger | int | str) -> Erased:
+        """Erase the ledger whole, for good: every row of every table of the books that is of it, and its own.
+
+        So do tables of yours in the same schema whose primary key leads with `ledger_id`. A record stays, in the table
+        `erasures`, that has nothing of persons in it but the role that did it. Whoever posts to the ledger meanwhile
+        has committed by then and is erased, or finds no ledger.
+
+        Args:
+            ledger: The ledger, its id, or its name.
+
+        Raises:
+            LedgerNotFoundError: There is no such ledger.
+            DatabaseError: The login's role does not own the tables: nobody else may.
+            DeadlockError: Five times in a row it and somebody who posts waited for each other.
+
+        Database:
+            One INSERT in a transaction of its own, without a limit of time; it locks the ledger against everybody.
+        """
+        from finance.journal import forgetting  # noqa: PLC0415 - the models take as long to import as all the rest
+
+        ledger_id = await self._id_of(ledger)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self._unit_of_work(isolation="read_committed", statement_timeout=math.inf) as uow:
+                    return await forgetting.erase(uow.connection, ledger_id)
+            except DeadlockError:  # with a unit of work that posted, and then opened an account
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError  # the last attempt has raised
+
+    async def redact(
+        self,
+        ledger: Ledger | int | str,
+        *,
+        entries: Iterable[JournalEntry | UUID] | None = None,
+        payee: Payee | str | None = None,
+        through: date | None = None,
+    ) -> Redacted:
+        """Take the words out of entries, for good, and leave their money, dates and accounts as they are.
+
+        Descriptions become "[redacted]", those that were replaced too; details, payees, tags, memos and what the
+        bank said of them go, as do the words of holds that they settled. Reversals of the entries are among them. A
+        payee or tag that no entry has then is removed. Content hashes stay, so that posting an entry again is still a
+        replay, or refused; the record of the redaction has the hash of what is left, which verification compares.
+
+        Args:
+            ledger: The ledger, its id, or its name.
+            entries: These entries, or their ids.
+            payee: Every entry that has this payee, or had it.
+            through: Everything up to and including this day: also lines of statements without an entry, the names of
+                statements' files, closed holds, and the details of accounts that are closed.
+
+        Raises:
+            LedgerNotFoundError, EntryNotFoundError, NotFoundError: There is no such ledger, entry or payee.
+            InvalidError: Not just one of *entries*, *payee* and *through* is given.
+            DatabaseError: The login's role does not own the tables: nobody else may.
+
+        Database:
+            A transaction of its own, without a limit of time for a statement; it locks the entries against whoever
+            describes or labels them, and holds up no poster.
+        """
+        from finance.journal import forgetting  # noqa: PLC0415
+
+        ledger_id = await self._id_of(ledger)
+        async with self._unit_of_work(ledger_id, isolation="read_committed", statement_timeout=math.inf) as uow:
+            return await forgetting.redact(uow, entries=entries, payee=payee, through=through)
+
+    async def _id_of(self, ledger: Ledger | int | str) -> int:
+        if isinstance(ledger, str):
+            found = await self.get_by_name(ledger)
+            if found is None:
+                raise LedgerNotFoundError(ledger)
+            return found.id
+        return ledger if isinstance(ledger, int) else ledger.id

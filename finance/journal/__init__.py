@@ -1,7 +1,8 @@
 """The fast lane, where concurrent callers post together, and the books' check of themselves."""
 
+from finance.journal.forgetting import Erased, Redacted
 from finance.journal.journal import Journal
 from finance.journal.lane import Lane, LaneStats
 from finance.journal.rebuilding import Mended, Rebuilt
 
-__all__ = ["Journal", "Lane", "LaneStats", "Mended", "Rebuilt"]
+__all__ = ["Erased", "Journal", "Lane", "LaneStats", "Mended", "Rebuilt", "Redacted"]

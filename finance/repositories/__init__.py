@@ -1,26 +1,32 @@
 """Repositories: one aggregate each, on one typed base. They never commit."""
 
-from finance.repositories.accounts import AccountRepository
+from finance.repositories.accounts import UNSET, AccountRepository, Unset
 from finance.repositories.base import KnownCurrencies, Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 from finance.repositories.holds import HoldRepository, Placed, Settled
 from finance.repositories.journal import Amended, JournalRepository
+from finance.repositories.labels import Labels
 from finance.repositories.ledgers import LedgerRepository
+from finance.repositories.payees import PayeeRepository
 from finance.repositories.posting import Posted
 from finance.repositories.postings import PostingRow
 from finance.repositories.prices import PriceRepository
 from finance.repositories.rates import Rate, Rates
 from finance.repositories.revisions import Revision
 from finance.repositories.statements import StatementRepository
+from finance.repositories.tags import TagRepository
 
 __all__ = [
+    "UNSET",
     "AccountRepository",
     "Amended",
     "CurrencyRepository",
     "HoldRepository",
     "JournalRepository",
     "KnownCurrencies",
+    "Labels",
     "LedgerRepository",
+    "PayeeRepository",
     "Placed",
     "Posted",
     "PostingRow",
@@ -32,4 +38,6 @@ __all__ = [
     "Scope",
     "Settled",
     "StatementRepository",
+    "TagRepository",
+    "Unset",
 ]

@@ -35,6 +35,7 @@ async def verify(
         write_json(document)
     else:
         counts = f"{found.accounts} accounts, {found.entries} entries, {found.postings} postings"
+        counts += f", {found.redacted} entries redacted" if found.redacted else ""
         write_text(f"{counts}: {'the books agree with themselves.' if found.is_clean else 'see below.'}")
     if found.is_clean:
         return 0

@@ -40,6 +40,16 @@ FUNCTIONS = (
     "close_holds",
     "stamp_closing",
     "rebuild_account",
+    "guard_label",
+    "guard_merge",
+    "ledger_tables",
+    "begin_erasure",
+    "erase_ledger",
+    "refuse_removal",
+    "stamp_redaction",
+    "hash_redacted",
+    "redact_entries",
+    "guard_redaction",
 )
 
 #: These do nothing that needs the rights of the tables' owner.
@@ -52,6 +62,7 @@ PLAIN = frozenset(
         "count_version",
         "close_period",
         "stamp_closing",
+        "ledger_tables",
     )
 )
 
@@ -100,12 +111,11 @@ def _admit(table: str, verb: str) -> Trigger:
 
 def _triggers() -> tuple[Trigger, ...]:
     sealed = [
-        _refused(table, verb, f"ck_{table}_sealed")
-        for table in ("journal_entries", "postings", "statements", "statement_lines", "holds", "rebuilds")
-        for verb in ("UPDATE", "DELETE", "TRUNCATE")
-        # What of an entry or a hold may change is told by a trigger of its own.
-        if verb != "UPDATE" or table not in {"journal_entries", "holds"}
+        _refused(table, verb, f"ck_{table}_sealed") for table, verbs in _SEALED.items() for verb in (*verbs, "TRUNCATE")
     ]
+    erased = [each for table in (*_SEALED, "entry_revisions") if table != "erasures" for each in _removed(table)]
+    worded = ("postings", "entry_revisions", "statements", "statement_lines")
+    redacted = [each for table in worded for each in _redacted(table)]
     # What the guards write themselves, they write with these verbs and no others.
     own_verbs = {
         "monthly_totals": ("INSERT", "UPDATE", "DELETE"),
@@ -116,8 +126,12 @@ def _triggers() -> tuple[Trigger, ...]:
         _refused(table, verb, f"ck_{table}_derived", unless_by_guards=verb in own)
         for table, own in own_verbs.items()
         for verb in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+        # What of a revision is redacted or erased is told by triggers of their own.
+        if table != "entry_revisions" or verb in {"INSERT", "TRUNCATE"}
     ]
-    untruncated = [_refused(table, "TRUNCATE", f"ck_{table}_sealed") for table in ("ledgers", "currencies", "accounts")]
+    untruncated = [
+        _refused(table, "TRUNCATE", f"ck_{table}_sealed") for table in ("ledgers", "currencies", "accounts", "payees")
+    ]
     removed = [
         Trigger(
             f"{table}_guard_delete",
@@ -125,10 +139,61 @@ def _triggers() -> tuple[Trigger, ...]:
             "BEFORE DELETE",
             f"FOR EACH ROW EXECUTE FUNCTION guard_removal('{table}')",
         )
-        for table in ("ledgers", "currencies", "accounts")
+        for table in ("ledgers", "currencies", "accounts", "payees", "tags")
     ]
+    labels = [each for table in ("payees", "tags") for each in _label_triggers(table)]
     admitted = [_admit("journal_entries", "INSERT"), _admit("postings", "INSERT"), _admit("holds", "UPDATE")]
-    return (*sealed, *derived, *untruncated, *removed, *admitted, *_ROW_TRIGGERS)
+    return (*sealed, *erased, *redacted, *derived, *untruncated, *removed, *labels, *admitted, *_ROW_TRIGGERS)
+
+
+def _label_triggers(table: str) -> tuple[Trigger, ...]:
+    return (
+        Trigger(
+            f"{table}_guard_identity",
+            table,
+            "BEFORE UPDATE",
+            "FOR EACH ROW WHEN (OLD.ledger_id <> NEW.ledger_id OR OLD.id <> NEW.id)"
+            f" EXECUTE FUNCTION refuse_change('ck_{table}_identity_fixed')",
+        ),
+        Trigger(
+            f"{table}_guard_merge",
+            table,
+            "AFTER INSERT OR UPDATE",
+            f"FOR EACH ROW WHEN (NEW.merged_into_id IS NOT NULL) EXECUTE FUNCTION guard_merge('ck_{table}_merged')",
+        ),
+    )
+
+
+# What is sealed, and the verbs that are refused outright, TRUNCATE besides. What of an entry or a hold may change, and
+# what is redacted of the others, is told by triggers of their own, and what goes with its ledger by another.
+_SEALED: dict[str, tuple[str, ...]] = {
+    "journal_entries": (),
+    "postings": (),
+    "statements": (),
+    "statement_lines": (),
+    "holds": (),
+    "rebuilds": ("UPDATE",),
+    "redactions": ("UPDATE",),
+    "redacted_entries": ("UPDATE",),
+    "erasures": ("UPDATE", "DELETE"),
+}
+
+
+def _unless(table: str, verb: str, function: str, rows: str) -> tuple[Trigger, Trigger]:
+    rule = "derived" if table == "entry_revisions" else "sealed"
+    action = f"FOR EACH STATEMENT EXECUTE FUNCTION {function}('ck_{table}_{rule}')"
+    return (
+        Trigger(f"{table}_no_{verb.lower()}", table, f"BEFORE {verb}", action),
+        Trigger(f"{table}_guard_{verb.lower()}", table, f"AFTER {verb}", f"REFERENCING {rows} {action}"),
+    )
+
+
+def _removed(table: str) -> tuple[Trigger, ...]:
+    return _unless(table, "DELETE", "refuse_removal", "OLD TABLE AS old_rows")
+
+
+def _redacted(table: str) -> tuple[Trigger, ...]:
+    return _unless(table, "UPDATE", "guard_redaction", "OLD TABLE AS old_rows NEW TABLE AS new_rows")
 
 
 # The fields of an account whose changes `version` counts.
@@ -170,6 +235,13 @@ _ROW_TRIGGERS = (
         "REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries"
         " FOR EACH STATEMENT EXECUTE FUNCTION revise_entries()",
     ),
+    Trigger(
+        "journal_entries_guard_payee",
+        "journal_entries",
+        "AFTER INSERT",
+        "FOR EACH ROW WHEN (NEW.payee_id IS NOT NULL) EXECUTE FUNCTION guard_label()",
+    ),
+    Trigger("entry_tags_guard", "entry_tags", "AFTER INSERT OR UPDATE", "FOR EACH ROW EXECUTE FUNCTION guard_label()"),
     Trigger(
         "holds_place",
         "holds",
@@ -241,6 +313,21 @@ _ROW_TRIGGERS = (
         "ledgers",
         "BEFORE UPDATE",
         "FOR EACH ROW WHEN (OLD.closed_through IS DISTINCT FROM NEW.closed_through) EXECUTE FUNCTION close_period()",
+    ),
+    Trigger("erasures_begin", "erasures", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION begin_erasure()"),
+    Trigger("erasures_erase", "erasures", "AFTER INSERT", "FOR EACH ROW EXECUTE FUNCTION erase_ledger()"),
+    Trigger("redactions_stamp", "redactions", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION stamp_redaction()"),
+    Trigger(
+        "redacted_entries_hash",
+        "redacted_entries",
+        "BEFORE INSERT",
+        "FOR EACH ROW EXECUTE FUNCTION hash_redacted()",
+    ),
+    Trigger(
+        "redacted_entries_redact",
+        "redacted_entries",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redact_entries()",
     ),
     Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
 )

@@ -1,4 +1,4 @@
--- Frees what closed holds held, and refuses every other change of a hold.
+-- Frees what closed holds held, and refuses every other change of a hold but a redaction.
 --
 -- An open hold may be released, and expire once its time is over. The entry that names it settles it, by
 -- settle_holds(), and settle_entry() then writes how much of it was taken. Fires once per UPDATE statement, after it.
@@ -27,6 +27,15 @@ BEGIN
                o.status = 'settled' AND to_jsonb(o) - 'settled_amount' = to_jsonb(n) - 'settled_amount' AS is_counting
           FROM old_holds AS o FULL JOIN new_holds AS n ON n.ledger_id = o.ledger_id AND n.id = o.id
          WHERE to_jsonb(o)::text IS DISTINCT FROM to_jsonb(n)::text
+           -- The words of a closed hold are redacted with its entry, or with the ledger through a day.
+           AND (n.description = '[redacted]' AND o.status <> 'open'
+                AND (to_jsonb(o) - 'description')::text = (to_jsonb(n) - 'description')::text
+                AND EXISTS (SELECT FROM redactions AS r
+                             WHERE r.ledger_id = n.ledger_id
+                               AND r.redacted_xid = pg_current_xact_id()::text::bigint
+                               AND (r.through >= (n.placed_at AT TIME ZONE 'UTC')::date OR EXISTS (
+                                    SELECT FROM redacted_entries AS x WHERE x.ledger_id = r.ledger_id
+                                       AND x.redaction_id = r.id AND x.entry_id = n.entry_id)))) IS NOT TRUE
     LOOP
         IF change.is_refused OR change.becomes = 'open' THEN
             RAISE EXCEPTION 'a hold never changes; it is settled, released, or expires'

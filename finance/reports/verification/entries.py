@@ -26,7 +26,7 @@ WITH line AS MATERIALIZED (
     SELECT entry_id, line, account_id, date, currency, amount FROM postings
      WHERE ledger_id = $1 AND entry_id {above} $2 AND entry_id <= $3
 ), entry AS MATERIALIZED (
-    SELECT id, date, reverses_id, amends_id, settles_id FROM journal_entries
+    SELECT id, date, reverses_id, amends_id, settles_id, payee_id FROM journal_entries
      WHERE ledger_id = $1 AND id {above} $2 AND id <= $3
 ), revision AS MATERIALIZED (
     SELECT entry_id, revision FROM entry_revisions WHERE ledger_id = $1 AND entry_id {above} $2 AND entry_id <= $3
@@ -72,6 +72,10 @@ SELECT 'settled hold and its entry do not name each other', e.settles_id::text, 
  WHERE e.settles_id IS NOT NULL
    AND NOT EXISTS (SELECT FROM holds AS h WHERE h.ledger_id = $1 AND h.id = e.settles_id AND h.entry_id = e.id)
 UNION ALL
+SELECT 'entry with a payee that is not there', e.id::text, e.payee_id::text FROM entry AS e
+ WHERE e.payee_id IS NOT NULL AND NOT EXISTS (
+       SELECT FROM payees AS y WHERE y.ledger_id = $1 AND y.id = e.payee_id AND y.merged_into_id IS NULL)
+UNION ALL
 SELECT 'revision of an entry that is not there', r.entry_id::text, 'revision ' || r.revision FROM revision AS r
  WHERE NOT EXISTS (SELECT FROM entry AS e WHERE e.id = r.entry_id)
 UNION ALL
@@ -84,9 +88,10 @@ LIMIT 1001
 HASH_RULE = "entry differs from its content hash"
 
 # The server hashes the canonical form of plain entries itself, as they were posted: before the first revision. What it
-# cannot confirm is hashed in Python, by the code that made the hash: only that one accuses.
+# cannot confirm is hashed in Python, by the code that made the hash: only that one accuses. Of an entry that was
+# redacted the record has the hash of what was left.
 _UNCONFIRMED = """
-SELECT e.id, e.date, o.description, e.kind, e.reverses_id, e.amends_id, e.settles_id, e.content_hash,
+SELECT e.id, e.date, o.description, e.kind, e.reverses_id, e.amends_id, e.settles_id, h.content_hash,
        o.metadata::text AS details, l.accounts, l.amounts, l.memos
   FROM journal_entries AS e
  CROSS JOIN LATERAL (
@@ -98,9 +103,13 @@ SELECT e.id, e.date, o.description, e.kind, e.reverses_id, e.amends_id, e.settle
   LEFT JOIN entry_revisions AS f ON f.ledger_id = $1 AND f.entry_id = e.id AND f.revision = 1
  CROSS JOIN LATERAL (
        SELECT coalesce(f.description, e.description) AS description, coalesce(f.metadata, e.metadata) AS metadata) AS o
- WHERE e.ledger_id = $1 AND e.id {above} $2 AND e.id <= $3 AND e.content_hash IS NOT NULL
+  LEFT JOIN (SELECT DISTINCT ON (entry_id) entry_id, content_hash FROM redacted_entries
+              WHERE ledger_id = $1 AND entry_id {above} $2 AND entry_id <= $3
+              ORDER BY entry_id, redaction_id) AS x ON x.entry_id = e.id
+ CROSS JOIN LATERAL (SELECT coalesce(x.content_hash, e.content_hash) AS content_hash) AS h
+ WHERE e.ledger_id = $1 AND e.id {above} $2 AND e.id <= $3 AND h.content_hash IS NOT NULL
    AND (o.metadata <> '{{}}' OR e.amends_id IS NOT NULL OR e.settles_id IS NOT NULL
-        OR e.content_hash IS DISTINCT FROM sha256(convert_to(
+        OR h.content_hash IS DISTINCT FROM sha256(convert_to(
         '["finance.entry.1","' || to_char(e.date, 'YYYY-MM-DD') || '",' || to_json(o.description) || ',"' || e.kind
         || '",' || coalesce('"' || e.reverses_id || '"', 'null') || ',[' || l.written || '],{{}}]', 'UTF8')))
 """

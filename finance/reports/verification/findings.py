@@ -29,6 +29,8 @@ class Verification:
     entries: int
     postings: int
     problems: tuple[Problem, ...]
+    #: How many of the entries were redacted: the hash of what is left of them was compared.
+    redacted: int = 0
 
     @property
     def is_clean(self) -> bool:

@@ -21,6 +21,7 @@ UNION ALL
 SELECT 'entry left unsettled', u.entry_id::text, NULL FROM unsettled AS u WHERE u.ledger_id = $1
 LIMIT 1000
 """
+_REDACTED = "SELECT count(DISTINCT entry_id) FROM redacted_entries WHERE ledger_id = $1"
 _STATEMENT_LINES = """
 WITH line AS MATERIALIZED (
     SELECT id, entry_id FROM statement_lines WHERE ledger_id = $1 AND id > $2 ORDER BY id LIMIT $3
@@ -65,7 +66,8 @@ async def verify(scope: Scope, *, progress: Watcher | None = None) -> Verificati
     )
     await check_holds(connection, ledger_id, findings)
     await _check_statement_lines(connection, ledger_id, findings)
-    return Verification(accounts, entries, postings, tuple(findings.kept))
+    redacted = await connection.fetchval(_REDACTED, ledger_id)
+    return Verification(accounts, entries, postings, tuple(findings.kept), redacted)
 
 
 async def _check_statement_lines(connection: Connection, ledger_id: int | None, findings: Findings) -> None:

@@ -1,0 +1,72 @@
+"""`finance redact` and `finance erase`: what is forgotten for good."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from cyclopts import Parameter
+
+from finance import DatabaseManager, Ledger
+from finance.cli.books import HERE, Where, connected, find_ledger
+from finance.cli.terminal import write_json, write_text
+from finance.errors import InvalidError, LedgerNotFoundError
+
+Yes = Annotated[bool, Parameter(negative="", help="Do it; without this, only what would be done is told.")]
+
+
+async def redact(
+    *,
+    entry: Annotated[list[UUID] | None, Parameter(negative="", help="This entry; may be given again.")] = None,
+    payee: Annotated[str | None, Parameter(help="Every entry that has this payee, or had it.")] = None,
+    through: Annotated[date | None, Parameter(help="Everything up to and including this day.")] = None,
+    yes: Yes = False,
+    where: Where = HERE,
+) -> None:
+    """Take the words out of entries for good: descriptions, details, payees, tags, memos. Their money stays."""
+    async with connected(where) as db:
+        ledger = await _found(db, where)
+        _require_yes(f"what is asked for in ledger {ledger.name!r} would lose its words", yes=yes)
+        redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through)
+    if where.json:
+        write_json(
+            {"redaction": redacted.id, "entries": redacted.entries, "payees": redacted.payees, "tags": redacted.tags}
+        )
+    else:
+        write_text(f"{redacted.entries} entries redacted, {redacted.payees} payees and {redacted.tags} tags removed")
+
+
+async def erase(*, yes: Yes = False, where: Where = HERE) -> None:
+    """Erase a whole ledger for good, and leave a record that it was done."""
+    async with connected(where) as db:
+        ledger = await _found(db, where)
+        _require_yes(f"ledger {ledger.name!r} would be erased with all that is in it", yes=yes)
+        erased = await db.ledgers.erase(ledger)
+    if where.json:
+        write_json({"ledger": erased.ledger_id, "erased_at": erased.erased_at.isoformat(), "counts": erased.counts})
+    else:
+        entries, postings = (erased.counts.get(table, 0) for table in ("journal_entries", "postings"))
+        write_text(f"ledger {erased.ledger_id} erased: {entries} entries, {postings} postings")
+
+
+async def _found(db: DatabaseManager, where: Where) -> Ledger:
+    """Return the ledger, which is not made here.
+
+    Raises:
+        LedgerNotFoundError: There is none.
+    """
+    ledger = await find_ledger(db, where)
+    if ledger is None:
+        raise LedgerNotFoundError(where.ledger)
+    return ledger
+
+
+def _require_yes(what: str, *, yes: bool) -> None:
+    """Refuse to go on without the option.
+
+    Raises:
+        InvalidError: It is missing.
+    """
+    if not yes:
+        raise InvalidError(f"{what}, for good: give --yes to do it")

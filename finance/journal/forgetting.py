@@ -1,0 +1,175 @@
+"""Forgetting: a ledger erased whole, and the words of entries redacted while their money stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from finance.connection import Connection
+from finance.errors import EntryNotFoundError, InvalidError, NotFoundError
+from finance.models import JournalEntry, Payee
+from finance.models.forgetting import REDACTED
+from finance.repositories.balances import require_day
+from finance.unit_of_work import UnitOfWork
+
+# The guards behind these do the work, and nobody but the owner of the tables may insert.
+_ERASE = "INSERT INTO erasures (ledger_id) VALUES ($1) RETURNING ledger_id, erased_at, erased_by, counts::text"
+_RECORD = "INSERT INTO redactions (ledger_id, through) VALUES ($1, $2) RETURNING id, redacted_at"
+_REDACT = """
+INSERT INTO redacted_entries (ledger_id, entry_id, redaction_id)
+SELECT $1, n.id, $3 FROM unnest($2::uuid[]) AS n(id) ORDER BY n.id
+"""
+
+_BY_ID = "SELECT id FROM journal_entries WHERE ledger_id = $1 AND id = ANY ($2::uuid[])"
+_BY_DAY = "SELECT id FROM journal_entries WHERE ledger_id = $1 AND date <= $2"
+_BY_PAYEE = """
+WITH named AS MATERIALIZED (
+    SELECT id FROM payees WHERE ledger_id = $1 AND (id = $2 OR merged_into_id = $2) ORDER BY id FOR UPDATE
+)
+SELECT id FROM journal_entries WHERE ledger_id = $1 AND payee_id IN (SELECT id FROM named)
+ UNION
+SELECT entry_id FROM entry_revisions WHERE ledger_id = $1 AND payee_id IN (SELECT id FROM named)
+"""
+# A reversal that was given no text tells that of its entry. Locked in the order of whoever labels them.
+_WITH_REVERSALS = """
+SELECT id FROM journal_entries WHERE ledger_id = $1 AND (id = ANY ($2::uuid[]) OR reverses_id = ANY ($2::uuid[]))
+ ORDER BY id FOR NO KEY UPDATE
+"""
+
+_PAYEES_OF = """
+SELECT DISTINCT coalesce(p.merged_into_id, p.id) AS id FROM payees AS p
+ WHERE p.ledger_id = $1 AND (
+       EXISTS (SELECT FROM journal_entries AS e
+                WHERE e.ledger_id = $1 AND e.payee_id = p.id AND e.id = ANY ($2::uuid[]))
+    OR EXISTS (SELECT FROM entry_revisions AS r
+                WHERE r.ledger_id = $1 AND r.payee_id = p.id AND r.entry_id = ANY ($2::uuid[])))
+"""
+_TAGS_OF = "SELECT DISTINCT tag_id AS id FROM entry_tags WHERE ledger_id = $1 AND entry_id = ANY ($2::uuid[])"
+_REMOVE_PAYEES = """
+DELETE FROM payees AS p
+ WHERE p.ledger_id = $1 AND coalesce(p.merged_into_id, p.id) = ANY ($2::bigint[]) AND NOT EXISTS (
+       SELECT FROM payees AS f WHERE f.ledger_id = $1
+          AND coalesce(f.merged_into_id, f.id) = coalesce(p.merged_into_id, p.id)
+          AND (EXISTS (SELECT FROM journal_entries AS e WHERE e.ledger_id = $1 AND e.payee_id = f.id)
+               OR EXISTS (SELECT FROM entry_revisions AS r WHERE r.ledger_id = $1 AND r.payee_id = f.id)))
+"""
+_REMOVE_TAGS = """
+DELETE FROM tags AS t
+ WHERE t.ledger_id = $1 AND coalesce(t.merged_into_id, t.id) = ANY ($2::bigint[]) AND NOT EXISTS (
+       SELECT FROM entry_tags AS x WHERE x.ledger_id = $1 AND x.tag_id = coalesce(t.merged_into_id, t.id))
+"""
+
+# Of a ledger through a day: what belongs to no entry.
+_LINES = """
+UPDATE statement_lines SET payee = NULL, memo = NULL, check_number = NULL, raw = '{}'
+ WHERE ledger_id = $1 AND date <= $2 AND entry_id IS NULL
+"""
+_STATEMENTS = f"""
+UPDATE statements AS s SET file_name = '{REDACTED}', bank_account = CASE WHEN a.closed_on <= $2 THEN NULL
+                                                                      ELSE s.bank_account END
+  FROM accounts AS a
+ WHERE s.ledger_id = $1 AND a.ledger_id = $1 AND a.id = s.account_id
+   AND coalesce(s.ends_on, (s.imported_at AT TIME ZONE 'UTC')::date) <= $2
+   AND NOT EXISTS (SELECT FROM statement_lines AS l
+                    WHERE l.ledger_id = $1 AND l.statement_id = s.id AND l.date > $2)
+"""  # noqa: S608 - our own text
+_ACCOUNTS = "UPDATE accounts SET metadata = '{}' WHERE ledger_id = $1 AND closed_on <= $2 AND metadata <> '{}'"
+_HOLDS = f"""
+UPDATE holds SET description = '{REDACTED}'
+ WHERE ledger_id = $1 AND status <> 'open' AND (placed_at AT TIME ZONE 'UTC')::date <= $2
+"""  # noqa: S608 - our own text
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The record of a ledger that was erased: when, by which role, and how many rows each table had of it."""
+
+    ledger_id: int
+    erased_at: datetime
+    erased_by: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """What a redaction took the words of: entries, those of reversals among them, and what was left without entries."""
+
+    id: int
+    redacted_at: datetime
+    entries: int
+    #: Payees and tags that no entry has any more, with the names that led to them: they were removed.
+    payees: int
+    tags: int
+
+
+async def erase(connection: Connection, ledger_id: int) -> Erased:
+    """Erase the ledger whole, first thing in a transaction under read committed, as `db.ledgers.erase()` says."""
+    row = await connection.fetchrow(_ERASE, ledger_id)
+    assert row is not None  # noqa: S101 - the guard raises or lets the row be
+    return Erased(**{**row, "counts": json.loads(row["counts"])})
+
+
+async def redact(
+    uow: UnitOfWork,
+    *,
+    entries: Iterable[JournalEntry | UUID] | None,
+    payee: Payee | str | None,
+    through: date | None,
+) -> Redacted:
+    """Redact what is given, as `db.ledgers.redact()` says."""
+    if sum(given is not None for given in (entries, payee, through)) != 1:
+        raise InvalidError("say what to redact: entries, a payee, or everything through a day; one of them")
+    require_day("through", through)
+    ids = await _chosen(uow, entries, payee, through)
+    connection, ledger_id = uow.connection, uow.ledger_id
+    payees = [row["id"] for row in await connection.fetch(_PAYEES_OF, ledger_id, ids)]
+    tags = [row["id"] for row in await connection.fetch(_TAGS_OF, ledger_id, ids)]
+    record = await connection.fetchrow(_RECORD, ledger_id, through)
+    assert record is not None  # noqa: S101 - it was inserted
+    await connection.execute(_REDACT, ledger_id, ids, record["id"])
+    if through is not None:
+        for statement in (_LINES, _STATEMENTS, _ACCOUNTS, _HOLDS):
+            await connection.execute(statement, ledger_id, through)
+    removed = [
+        _count(await connection.execute(statement, ledger_id, unused))
+        for statement, unused in ((_REMOVE_PAYEES, payees), (_REMOVE_TAGS, tags))
+    ]
+    return Redacted(record["id"], record["redacted_at"], len(ids), *removed)
+
+
+async def _chosen(
+    uow: UnitOfWork, entries: Iterable[JournalEntry | UUID] | None, payee: Payee | str | None, through: date | None
+) -> Sequence[UUID]:
+    """Return the ids of the entries to redact and of their reversals, locked against whoever describes them."""
+    if entries is not None:
+        found = await _given(uow, {each.id if isinstance(each, JournalEntry) else each for each in entries})
+    elif payee is not None:
+        found = await _ids(uow, _BY_PAYEE, await _payee_id(uow, payee))
+    else:
+        found = await _ids(uow, _BY_DAY, through)
+    return await _ids(uow, _WITH_REVERSALS, found)
+
+
+async def _given(uow: UnitOfWork, wanted: set[UUID]) -> Sequence[UUID]:
+    found = await _ids(uow, _BY_ID, list(wanted))
+    for missing in wanted - set(found):
+        raise EntryNotFoundError(missing)
+    return found
+
+
+async def _payee_id(uow: UnitOfWork, payee: Payee | str) -> int:
+    row = await (uow.payees.get_by_name(payee) if isinstance(payee, str) else uow.payees.get(payee.id))
+    if row is None:
+        raise NotFoundError("this ledger has no such payee")
+    return row.id if row.merged_into_id is None else row.merged_into_id
+
+
+async def _ids(uow: UnitOfWork, query: str, value: object) -> Sequence[UUID]:
+    return [row["id"] for row in await uow.connection.fetch(query, uow.ledger_id, value)]
+
+
+def _count(status: str) -> int:
+    return int(status.rpartition(" ")[2])
