@@ -40,6 +40,10 @@ FUNCTIONS = (
     "close_holds",
     "stamp_closing",
     "rebuild_account",
+    "guard_undone_line",
+    "guard_undone_import",
+    "check_matches",
+    "keep_matches",
 )
 
 #: These do nothing that needs the rights of the tables' owner.
@@ -52,6 +56,10 @@ PLAIN = frozenset(
         "count_version",
         "close_period",
         "stamp_closing",
+        "guard_undone_line",
+        "guard_undone_import",
+        "check_matches",
+        "keep_matches",
     )
 )
 
@@ -101,10 +109,15 @@ def _admit(table: str, verb: str) -> Trigger:
 def _triggers() -> tuple[Trigger, ...]:
     sealed = [
         _refused(table, verb, f"ck_{table}_sealed")
-        for table in ("journal_entries", "postings", "statements", "statement_lines", "holds", "rebuilds")
+        for table in ("journal_entries", "postings", "imports", "statements", "statement_lines", "holds", "rebuilds")
         for verb in ("UPDATE", "DELETE", "TRUNCATE")
-        # What of an entry or a hold may change is told by a trigger of its own.
-        if verb != "UPDATE" or table not in {"journal_entries", "holds"}
+        # What of these may change is told by a trigger of its own.
+        if verb != "UPDATE" or table not in {"journal_entries", "imports", "statement_lines", "holds"}
+    ]
+    kept = [
+        _refused(table, verb, f"ck_{table}_sealed")
+        for table in ("assertions", "matches", "reconciliations")
+        for verb in ("UPDATE", "TRUNCATE")
     ]
     # What the guards write themselves, they write with these verbs and no others.
     own_verbs = {
@@ -128,7 +141,7 @@ def _triggers() -> tuple[Trigger, ...]:
         for table in ("ledgers", "currencies", "accounts")
     ]
     admitted = [_admit("journal_entries", "INSERT"), _admit("postings", "INSERT"), _admit("holds", "UPDATE")]
-    return (*sealed, *derived, *untruncated, *removed, *admitted, *_ROW_TRIGGERS)
+    return (*sealed, *kept, *derived, *untruncated, *removed, *admitted, *_ROW_TRIGGERS)
 
 
 # The fields of an account whose changes `version` counts.
@@ -242,6 +255,26 @@ _ROW_TRIGGERS = (
         "BEFORE UPDATE",
         "FOR EACH ROW WHEN (OLD.closed_through IS DISTINCT FROM NEW.closed_through) EXECUTE FUNCTION close_period()",
     ),
+    Trigger(
+        "statement_lines_guard_update",
+        "statement_lines",
+        "BEFORE UPDATE",
+        "FOR EACH ROW EXECUTE FUNCTION guard_undone_line()",
+    ),
+    Trigger("imports_guard_update", "imports", "BEFORE UPDATE", "FOR EACH ROW EXECUTE FUNCTION guard_undone_import()"),
+    Trigger(
+        "assertions_guard_delete",
+        "assertions",
+        "BEFORE DELETE",
+        "FOR EACH ROW WHEN (OLD.statement_id IS NOT NULL) EXECUTE FUNCTION refuse_change('ck_assertions_sealed')",
+    ),
+    Trigger(
+        "matches_check",
+        "matches",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_matches FOR EACH STATEMENT EXECUTE FUNCTION check_matches()",
+    ),
+    Trigger("matches_keep", "matches", "BEFORE DELETE", "FOR EACH ROW EXECUTE FUNCTION keep_matches()"),
     Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
 )
 
