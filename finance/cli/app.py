@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError
 from cyclopts import App, CycloptsError
 
 import finance
+from finance.cli.commands import assertions, imports
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.exports import export, load
 from finance.cli.commands.register import register
@@ -55,6 +56,8 @@ app = App(
 app.command(upgrade)
 app.command(import_file, name="import")
 app.command(propose, name="profile")
+app.command(imports.app)
+app.command(assertions.app)
 app.command(accounts)
 app.command(balances)
 app.command(register)

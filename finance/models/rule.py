@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Identity, Index, Integer, Text, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Identity, Index, Integer, Text
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -73,8 +74,8 @@ class Rule(Base):
     #: Results: the account that takes the other side, the payee's name, and tags.
     counter_id: Mapped[int | None]
     payee: Mapped[str | None]
-    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
-    created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
+    created_at: Mapped[datetime] = mapped_column(server_default=sql("clock_timestamp()"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,24 +3,29 @@
 `read_statements(path)` needs the extra `statements`; importing this package does not.
 """
 
+from finance.statements.decisions import LineDecision
 from finance.statements.delimited import CsvColumns, CsvProfile, CsvProposal, propose_profile
 from finance.statements.importer import import_statements
 from finance.statements.reading import parse_statements, read_statements
 from finance.statements.result import ImportResult, StatementResult
 from finance.statements.statement import LineKind, Statement, StatementFile, StatementLine
+from finance.statements.undoing import UndoneImport, undo_import
 
 __all__ = [
     "CsvColumns",
     "CsvProfile",
     "CsvProposal",
     "ImportResult",
+    "LineDecision",
     "LineKind",
     "Statement",
     "StatementFile",
     "StatementLine",
     "StatementResult",
+    "UndoneImport",
     "import_statements",
     "parse_statements",
     "propose_profile",
     "read_statements",
+    "undo_import",
 ]

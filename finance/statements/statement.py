@@ -68,6 +68,8 @@ class Statement:
             from the first balance.
         closing_balance: The booked balance that the bank claims at the end of `closing_on`, with the decimals as
             written; of a page of an MT940 (field :62M:), at the end of the page.
+        daily_balances: What the account had at the end of a day, as the file states it between its lines, the oldest
+            first; of CSV where the lines are in the order of their dates.
         pending: How many lines the bank announces as not booked yet; they are not among `lines`. In CAMT those with the
             status PDNG, INFO or FUTR, in MT942 those with the mark EC or ED.
     """
@@ -84,6 +86,7 @@ class Statement:
     closing_balance: Decimal | None = None
     closing_on: date | None = None
     pending: int = 0
+    daily_balances: tuple[tuple[date, Decimal], ...] = ()
 
     @property
     def sum(self) -> Decimal:

@@ -1,0 +1,45 @@
+"""Which balances a statement claims, and for the end of which day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+
+from finance.models import AssertionKind
+from finance.repositories import Claim
+from finance.statements.statement import Statement
+
+
+def claims_of(statement: Statement, before: Decimal | None) -> list[Claim]:
+    """Return what *statement* claims.
+
+    The opening balance holds before the first line: formats that date it differ in whether that is the day of the
+    statement or the one before. A closing balance without a day holds after the last line.
+
+    Args:
+        statement: What the bank sent.
+        before: The closing balance of the statement before it in its file: an opening balance that merely repeats it is
+            left out, because a page may begin in the middle of a day. The first and the last day that Python has are
+            left out too: they stand for no day.
+    """
+    return [claim for claim in _claims(statement, before) if date.min < claim[1] < date.max]
+
+
+def _claims(statement: Statement, before: Decimal | None) -> Iterator[Claim]:
+    days = [line.date for line in statement.lines]
+    if statement.opening_balance not in (None, before) and days and min(days) > date.min:
+        yield AssertionKind.OPENING, min(days) - timedelta(days=1), statement.opening_balance or Decimal(0)
+    closing_on = _closing_on(statement, days)
+    for day, balance in statement.daily_balances:
+        if closing_on is None or day < closing_on:
+            yield AssertionKind.RUNNING, day, balance
+    if closing_on is not None and statement.closing_balance is not None:
+        yield AssertionKind.CLOSING, closing_on, statement.closing_balance
+
+
+def _closing_on(statement: Statement, days: list[date]) -> date | None:
+    if statement.closing_balance is None:
+        return None
+    known = [day for day in (statement.ends_on, *days) if day is not None]
+    return statement.closing_on or max(known, default=None)
