@@ -35,14 +35,16 @@ if TYPE_CHECKING:
         NewPosting,
         NewPrice,
         NewRule,
+        Payee,
         Posting,
         Price,
         Rule,
         Statement,
         StatementLine,
+        Tag,
     )
     from finance.reports import Progress
-    from finance.repositories import Amended, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
+    from finance.repositories import Amended, Labels, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
     from finance.roles import RoleNames
     from finance.unit_of_work import UnitOfWork
 
@@ -67,6 +69,7 @@ __all__ = [
     "HoldStatus",
     "Import",
     "JournalEntry",
+    "Labels",
     "LaneStats",
     "Ledger",
     "Listening",
@@ -80,6 +83,7 @@ __all__ = [
     "Notification",
     "Outcome",
     "Page",
+    "Payee",
     "Placed",
     "PoolStats",
     "Posted",
@@ -99,6 +103,7 @@ __all__ = [
     "Statement",
     "StatementLine",
     "StatementRun",
+    "Tag",
     "UnitOfWork",
     "errors",
 ]
@@ -108,7 +113,8 @@ __all__ = [
 _LATER = {
     "EmbeddedServer": "finance.embedded",
     **dict.fromkeys(
-        ("Amended", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"), "finance.repositories"
+        ("Amended", "Labels", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"),
+        "finance.repositories",
     ),
     "Progress": "finance.reports",
     "RoleNames": "finance.roles",
@@ -118,7 +124,7 @@ _LATER = {
         (
             "Account", "AccountType", "Assertion", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus", "Import",
             "JournalEntry", "Ledger", "NewAssertion", "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule",
-            "Posting", "Price", "Rule", "Statement", "StatementLine",
+            "Payee", "Posting", "Price", "Rule", "Statement", "StatementLine", "Tag",
         ),
         "finance.models",
     ),

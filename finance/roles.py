@@ -24,6 +24,9 @@ _INSERTED = (
     "holds",
     "prices",
     "imports",
+    "payees",
+    "tags",
+    "entry_tags",
     "statements",
     "statement_lines",
     "assertions",
@@ -41,8 +44,21 @@ _UPDATED = (
     "imports",
     "statement_lines",
     "rules",
+    "payees",
+    "tags",
 )
-_DELETED = ("currencies", "accounts", "prices", "assertions", "rules", "matches", "reconciliations")
+_DELETED = (
+    "currencies",
+    "accounts",
+    "prices",
+    "assertions",
+    "rules",
+    "matches",
+    "reconciliations",
+    "payees",
+    "tags",
+    "entry_tags",
+)
 # Who wrote a row, and when, and the number of it: the database alone says so.
 _STAMPED = (
     "created_at",

@@ -44,10 +44,12 @@ from finance.repositories import (
     JournalRepository,
     KnownCurrencies,
     LedgerRepository,
+    PayeeRepository,
     PriceRepository,
     RuleRepository,
     Scope,
     StatementRepository,
+    TagRepository,
 )
 
 _R = TypeVar("_R")
@@ -148,6 +150,11 @@ class UnitOfWork:
         return self._repository(JournalRepository, self._of_ledger()[0])
 
     @property
+    def payees(self) -> PayeeRepository:
+        """The payees of this ledger."""
+        return self._repository(PayeeRepository, self._of_ledger()[0])
+
+    @property
     def prices(self) -> PriceRepository:
         """The prices of this ledger."""
         return self._repository(PriceRepository, self._of_ledger()[0])
@@ -161,6 +168,11 @@ class UnitOfWork:
     def statements(self) -> StatementRepository:
         """The bank statements of this ledger."""
         return self._repository(StatementRepository, self._of_ledger()[0])
+
+    @property
+    def tags(self) -> TagRepository:
+        """The tags of this ledger."""
+        return self._repository(TagRepository, self._of_ledger()[0])
 
     @property
     def reports(self) -> Reports:

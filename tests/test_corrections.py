@@ -317,7 +317,7 @@ async def test_corrections_take_the_statements_that_they_state(
     ledger, books, given = posted
     async with db.unit_of_work(ledger) as uow:
         amend = uow.journal.amend(given.id, entry(books.food, books.checking, 7))
-        assert await queries.of(amend) == ["SELECT", "SELECT", "SELECT", "SELECT", "INSERT"]
+        assert await queries.of(amend) == ["SELECT", "SELECT", "SELECT", "SELECT", "INSERT", "INSERT"]
         describe = uow.journal.describe(given.id, description="x", expected_revision=1)
-        assert await queries.of(describe) == ["SELECT", "SELECT", "UPDATE", "SELECT", "SELECT"]
+        assert await queries.of(describe) == ["SELECT", "SELECT", "UPDATE", "SELECT", "SELECT", "SELECT"]
         assert await queries.of(uow.journal.history(given.id)) == ["SELECT"]

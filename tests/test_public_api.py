@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[1]
 NAMES = [
     "Account", "AccountType", "Acquired", "Amended", "Amount", "Assertion", "Chart", "Connection", "Currency",
     "DatabaseManager", "EmbeddedServer", "EntryKind", "Event", "FinanceError", "Gap", "Health", "Hold",
-    "HoldStatus", "Import", "JournalEntry", "LaneStats", "Ledger", "Listening", "Mended", "NewAssertion",
-    "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule", "Notification", "Outcome", "Page", "Placed",
-    "PoolStats", "Posted", "Posting", "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Retried",
-    "Retry", "Revision", "RoleNames", "Rule", "Settled", "Statement", "StatementLine", "StatementRun", "UnitOfWork",
-    "errors",
+    "HoldStatus", "Import", "JournalEntry", "Labels", "LaneStats", "Ledger", "Listening", "Mended", "NewAssertion",
+    "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule", "Notification", "Outcome", "Page", "Payee",
+    "Placed", "PoolStats", "Posted", "Posting", "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt",
+    "Retried", "Retry", "Revision", "RoleNames", "Rule", "Settled", "Statement", "StatementLine", "StatementRun",
+    "Tag", "UnitOfWork", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.

@@ -10,8 +10,10 @@ from finance.reports import (
     BalanceSheet,
     CashFlow,
     IncomeStatement,
+    LabelledSpending,
     MonthlyIncomeStatement,
     MonthlySection,
+    MonthlySpending,
     NetWorth,
     Section,
     Spending,
@@ -103,19 +105,42 @@ def cash_flows(found: Sequence[CashFlow], exponents: Exponents) -> list[Document
     ]
 
 
-def spendings(found: Sequence[Spending], exponents: Exponents) -> list[Document]:
-    """Describe what was spent, by category."""
+def spendings(found: Sequence[Spending | LabelledSpending], by: str, exponents: Exponents) -> list[Document]:
+    """Describe what was spent *by* category (an account), payee or tag; null is what has none."""
     return [
         {
             **_head(each),
-            "lines": _lines(each.lines, exponents[each.currency]),
+            "lines": [
+                {_key(by): name, "amount": padded(amount, exponents[each.currency])} for name, amount in each.lines
+            ],
             "total": padded(each.total, exponents[each.currency]),
         }
         for each in found
     ]
 
 
-def _head(each: IncomeStatement | MonthlyIncomeStatement | CashFlow | Spending) -> Document:
+def monthly_spendings(found: Sequence[MonthlySpending], by: str, exponents: Exponents) -> list[Document]:
+    """Describe the same by month."""
+    return [
+        {
+            **_head(each),
+            "months": [f"{month:%Y-%m}" for month in each.months],
+            "lines": [
+                {_key(by): name, "amounts": _all(amounts, exponents[each.currency])} for name, amounts in each.lines
+            ],
+            "totals": _all(each.totals, exponents[each.currency]),
+        }
+        for each in found
+    ]
+
+
+def _key(by: str) -> str:
+    return "account" if by == "category" else by
+
+
+def _head(
+    each: IncomeStatement | MonthlyIncomeStatement | CashFlow | Spending | LabelledSpending | MonthlySpending,
+) -> Document:
     return {
         "starts_on": each.starts_on.isoformat(),
         "ends_on": each.ends_on.isoformat(),

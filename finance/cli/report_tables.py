@@ -61,14 +61,31 @@ def cash_flows(documents: Sequence[Document], *, totals: bool) -> Listing:
     return Listing([Column("Currency"), Column("Account"), Column("Type"), *_amounts("In", "Out", "Balance")], rows)
 
 
-def spendings(documents: Sequence[Document], *, totals: bool) -> Listing:
-    """List what was spent, by category."""
+def spendings(documents: Sequence[Document], *, totals: bool, by: str) -> Listing:
+    """List what was spent *by* category, payee or tag."""
     rows: list[list[str]] = []
     for each in documents:
-        rows += [[each["currency"], line["account"], line["amount"]] for line in each["lines"]]
+        rows += [[each["currency"], _label(line, by, totals=totals), line["amount"]] for line in each["lines"]]
         if totals:
             rows.append([each["currency"], "Total", each["total"]])
-    return Listing([Column("Currency"), Column("Category"), *_amounts("Amount")], rows)
+    return Listing([Column("Currency"), Column(by.capitalize()), *_amounts("Amount")], rows)
+
+
+def monthly_spendings(documents: Sequence[Document], *, totals: bool, by: str) -> Listing:
+    """List the same with a column for each month."""
+    months = documents[0]["months"] if documents else []
+    rows: list[list[str]] = []
+    for each in documents:
+        rows += [[each["currency"], _label(line, by, totals=totals), *line["amounts"]] for line in each["lines"]]
+        if totals:
+            rows.append([each["currency"], "Total", *each["totals"]])
+    return Listing([Column("Currency"), Column(by.capitalize()), *_amounts(*months)], rows)
+
+
+def _label(line: Document, by: str, *, totals: bool) -> str:
+    """Return what a line is of; what has no payee or tag says so to people, and is empty to programs."""
+    name = line["account" if by == "category" else by]
+    return str(name) if name is not None else f"(no {by})" if totals else ""
 
 
 def _sections(documents: Sequence[Document], titles: Sequence[str], result: str | None, *, totals: bool) -> Listing:

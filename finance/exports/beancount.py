@@ -6,6 +6,7 @@ https://beancount.github.io/docs/beancount_language_syntax.html
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date
@@ -45,6 +46,9 @@ _WHOLE = "X--0"
 # Up to 24 characters, and none of the words of the language.
 _COMMODITY = re.compile(r"(?!X\.|TRUE$|FALSE$|NULL$)[A-Z][A-Z0-9'._-]{0,22}[A-Z0-9]")
 
+#: What may follow the hash sign of a tag.
+_TAG = re.compile(r"[A-Za-z0-9_/.-]+")
+
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -79,8 +83,9 @@ async def beancount_lines(uow: UnitOfWork) -> AsyncIterator[str]:
     """Yield the journal as text for beancount, in pieces of whole directives.
 
     Every account is opened before its first posting, and says its own `name` where beancount's differs; commodities
-    that it does not allow are numbered ("X.1") and say their `code`. Every entry is a transaction with its `id`, the
-    entries that it `reverses` or `amends`, its `details` as JSON, and the memos of its postings. What is closed stays
+    that it does not allow are numbered ("X.1") and say their `code`. Every entry is a transaction with its payee, its
+    tags (those that beancount does not allow as `tags`, in JSON), its `id`, the entries that it `reverses` or `amends`,
+    its `details` as JSON, and the memos of its postings. What is closed stays
     open, and limits, holds and statements are left out.
 
     Raises:
@@ -123,10 +128,15 @@ def _transaction(
 ) -> str:
     entry = rows[0]
     day = _dated(entry["date"], f"entry {entry['id']}")
-    lines = [f"\n{day} * {_quoted(entry['description'])}", f'  id: "{entry["id"]}"']
+    payee = "" if entry["payee"] is None else f" {_quoted(entry['payee'])}"
+    tags = entry["tags"] or []
+    marks = "".join(f" #{tag}" for tag in tags if _TAG.fullmatch(tag))
+    lines = [f"\n{day} *{payee} {_quoted(entry['description'])}{marks}", f'  id: "{entry["id"]}"']
     lines += [f'  {key}: "{entry[key + "_id"]}"' for key in ("reverses", "amends") if entry[f"{key}_id"] is not None]
     if entry["details"] != "{}":
         lines.append(f"  details: {_quoted(entry['details'])}")
+    if others := [tag for tag in tags if not _TAG.fullmatch(tag)]:
+        lines.append(f"  tags: {_quoted(json.dumps(others, ensure_ascii=False))}")
     for row in rows:
         account = accounts[row["account_id"]]
         name = beancount_account(account.name, account.type)

@@ -11,9 +11,10 @@ from finance.connection import Record
 from finance.exports.rows import ExportedAccount, read_accounts, read_rows
 from finance.unit_of_work import UnitOfWork
 
-#: The first row. `decimals` are those of the currency; an empty cell stands for what is not there.
+#: The first row. `decimals` are those of the currency, `tags` a JSON array of names; an empty cell stands for what is
+#: not there.
 COLUMNS = (
-    "entry_id", "date", "description", "reverses_id", "amends_id", "details",
+    "entry_id", "date", "description", "reverses_id", "amends_id", "details", "payee", "tags",
     "account", "type", "currency", "decimals", "amount", "memo",
 )  # fmt: skip
 
@@ -45,6 +46,8 @@ def _row(row: Record, account: ExportedAccount) -> Sequence[object]:
         row["reverses_id"],
         row["amends_id"],
         "" if row["details"] == "{}" else _canonical(row["details"]),
+        row["payee"],
+        json.dumps(row["tags"], ensure_ascii=False, separators=(",", ":")) if row["tags"] else "",
         account.name,
         account.type,
         account.currency,

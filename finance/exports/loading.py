@@ -19,6 +19,7 @@ from finance.errors import BooksFileError, ConflictError, InvalidError
 from finance.exports.csv_file import COLUMNS
 from finance.models import Account, AccountType, EntryKind, NewEntry, NewPosting
 from finance.money import EXPONENT_MAX, iso_currencies
+from finance.repositories import UNSET, Labels
 from finance.unit_of_work import UnitOfWork
 
 #: Entries that are posted by one statement, and that are in memory at a time.
@@ -55,6 +56,8 @@ class _Row(NamedTuple):
     reverses_id: str
     amends_id: str
     details: str
+    payee: str
+    tags: str
     account: str
     type: str
     currency: str
@@ -65,14 +68,15 @@ class _Row(NamedTuple):
     @property
     def of_entry(self) -> tuple[str, ...]:
         """What all rows of an entry have in common."""
-        return self[1:7]
+        return self[1:9]
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An entry, the line of the file that it ends on, and what it still waits for."""
+    """An entry with its labels, the line of the file that it ends on, and what it still waits for."""
 
     entry: NewEntry
+    labels: Labels
     line: int
     needs: set[Need]
 
@@ -80,10 +84,11 @@ class _Read:
 async def load_csv(uow: UnitOfWork, path: str | Path) -> Loaded:
     """Post what `csv_lines()` has written, in a ledger without entries; exporting that gives the same bytes again.
 
-    Accounts and currencies are opened as they are met. Entries keep their ids, dates, descriptions, details, lines and
-    memos, and the links to the entries that they reverse or amend. What the file does not carry is not restored: who
-    recorded an entry and when, what a description was before, holds, limits, closed accounts and periods, statements,
-    and accounts without postings. An adjustment that the database booked comes back as a normal entry.
+    Accounts and currencies are opened as they are met. Entries keep their ids, dates, descriptions, details, payees,
+    tags, lines and memos, and the links to the entries that they reverse or amend. What the file does not carry is not
+    restored: who recorded an entry and when, what a description was before, aliases of payees and tags, holds, limits,
+    closed accounts and periods, statements, and accounts without postings. An adjustment that the database booked comes
+    back as a normal entry.
 
     Raises:
         InvalidError: The ledger has entries.
@@ -92,8 +97,9 @@ async def load_csv(uow: UnitOfWork, path: str | Path) -> Loaded:
         FinanceError: As `uow.journal.post_many()`.
 
     Database:
-        For each 1,000 entries one INSERT and up to two SELECTs; for each account two SELECTs and one INSERT, and as
-        much for its currency. Memory for 1,000 entries, and for those that stand before an entry that they name.
+        For each 1,000 entries one INSERT and up to two SELECTs, and what `uow.journal.label_many()` takes; for each
+        account two SELECTs and one INSERT, and as much for its currency. Memory for 1,000 entries, and for those that
+        stand before an entry that they name.
     """
     path = Path(path)
     if not await uow.connection.fetchval(_IS_EMPTY, uow.ledger_id):
@@ -143,6 +149,7 @@ class _Loader:
         for answer in posted:
             if answer.is_replay:
                 raise BooksFileError(self.file, f"entry {answer.id} stands in it twice", line=lines[answer.id])
+        await self._uow.journal.label_many({each.entry.id: each.labels for each in ready if each.labels != Labels()})
         self._entries += len(ready)
         self._postings += sum(len(each.entry.postings) for each in ready)
 
@@ -195,10 +202,10 @@ class _Reader:
         """
         line = rows[-1].line
         try:
-            entry = _entry(rows, [await self._posting(row) for row in rows])
+            entry, labels = _entry(rows, [await self._posting(row) for row in rows]), _labels(rows[0])
         except (_BadCellError, InvalidError) as error:
             raise BooksFileError(self._file, f"{error}", line=line) from error
-        return _Read(entry, line, _needs(entry))
+        return _Read(entry, labels, line, _needs(entry))
 
     async def _posting(self, row: _Row) -> NewPosting:
         key = (row.account, row.type, row.currency, row.decimals)
@@ -263,6 +270,10 @@ def _entry(rows: Sequence[_Row], postings: Sequence[NewPosting]) -> NewEntry:
     )
 
 
+def _labels(row: _Row) -> Labels:
+    return Labels(row.payee or UNSET, _tags(row.tags) if row.tags else UNSET)
+
+
 def _uuid(column: str, cell: str) -> UUID:
     with contextlib.suppress(ValueError):
         if str(found := UUID(cell)) == cell:
@@ -286,6 +297,16 @@ def _details(cell: str) -> Mapping[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise _BadCellError("details", cell, "a JSON object")
+    return found
+
+
+def _tags(cell: str) -> list[str]:
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
+        raise _BadCellError("tags", cell, "a JSON array of names")
     return found
 
 

@@ -15,8 +15,12 @@ from finance.unit_of_work import UnitOfWork
 # of a ledger that was filled a moment ago it has no statistics, takes it for empty, and would join all with all.
 _ROWS = """
 SELECT e.id, e.date, e.description, e.reverses_id, e.amends_id, e.metadata::text AS details,
+       (SELECT y.name FROM payees AS y WHERE y.ledger_id = e.ledger_id AND y.id = e.payee_id) AS payee, g.tags,
        p.account_id, p.amount, p.memo
   FROM journal_entries AS e
+ CROSS JOIN LATERAL (SELECT array_agg(t.name ORDER BY t.name COLLATE "C") AS tags FROM entry_tags AS x
+                       JOIN tags AS t ON t.ledger_id = x.ledger_id AND t.id = x.tag_id
+                      WHERE x.ledger_id = e.ledger_id AND x.entry_id = e.id OFFSET 0) AS g
  CROSS JOIN LATERAL (SELECT q.line, q.account_id, q.amount, q.memo FROM postings AS q
                       WHERE q.ledger_id = e.ledger_id AND q.entry_id = e.id ORDER BY q.line OFFSET 0) AS p
  WHERE e.ledger_id = $1

@@ -30,6 +30,7 @@ from finance.errors import (
     HoldNotFoundError,
     InvalidError,
     LedgerNotFoundError,
+    NotFoundError,
     PeriodClosedError,
     SealedError,
     UnbalancedEntryError,
@@ -107,6 +108,8 @@ def _plain(what: str, longest: int) -> Callable[[Detail], FinanceError]:
     return _invalid(f"{what} has 1 to {longest} characters, and no blanks at its ends")
 
 
+_MERGE = "use uow.payees.merge() or uow.tags.merge()"
+_NO_PAYEE = "this ledger has no such payee, or it was merged into another"
 _OWN_GUARD = _sealed("the triggers of the books serve the tables of the books only", "drop the trigger")
 _POSING = _sealed("no trigger but those of the books writes as one of them", "reset finance.applying")
 
@@ -125,6 +128,30 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_currencies_fixed": _sealed("a currency keeps its code, and its decimals may only grow", "add another currency"),
     "ck_currencies_not_removed": _sealed("a currency with accounts is not deleted", "leave it"),
     "ck_currencies_sealed": _sealed("currencies are not truncated", "delete what is unused"),
+    # payees and tags
+    "uq_payees_ledger_id_key": lambda _: AlreadyExistsError("payee"),
+    "uq_tags_ledger_id_key": lambda _: AlreadyExistsError("tag"),
+    "fk_payees_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "fk_tags_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "fk_payees_ledger_id_merged_into_id_payees": lambda _: NotFoundError("this ledger has no such payee"),
+    "fk_tags_ledger_id_merged_into_id_tags": lambda _: NotFoundError("this ledger has no such tag"),
+    "ck_payees_name_plain": _plain("a payee's name", 500),
+    "ck_tags_name_plain": _plain("a tag's name", 500),
+    "ck_payees_merged_into_another": _invalid("a payee is merged into another"),
+    "ck_tags_merged_into_another": _invalid("a tag is merged into another"),
+    "ck_payees_merged": _sealed("only a payee that no entry has is merged, and into one that stands", _MERGE),
+    "ck_tags_merged": _sealed("only a tag that no entry has is merged, and into one that stands", _MERGE),
+    "ck_payees_identity_fixed": _sealed("the ledger and id of a payee never change", "make another"),
+    "ck_tags_identity_fixed": _sealed("the ledger and id of a tag never change", "make another"),
+    "ck_payees_not_removed": _sealed("a payee that entries have, or had, is not deleted", "merge it into another"),
+    "ck_tags_not_removed": _sealed("a tag that entries have is not deleted", "merge it into another"),
+    "ck_payees_sealed": _sealed("payees are not truncated", "delete what is unused"),
+    "fk_journal_entries_ledger_id_payee_id_payees": lambda _: NotFoundError(_NO_PAYEE),
+    "fk_entry_revisions_ledger_id_payee_id_payees": lambda _: NotFoundError(_NO_PAYEE),
+    "fk_entry_tags_ledger_id_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
+    "fk_entry_tags_ledger_id_tag_id_tags": lambda _: NotFoundError(
+        "this ledger has no such tag, or it was merged into another"
+    ),
     # prices
     "pk_prices": lambda _: AlreadyExistsError("price"),
     "fk_prices_ledger_id_currency_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),
@@ -180,7 +207,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_journal_entries_adjustment_by_database": _sealed(
         "entries of kind adjustment are written by the database", "post an entry of kind normal"
     ),
-    "ck_journal_entries_sealed": _sealed("of a journal entry only the description and the metadata change"),
+    "ck_journal_entries_sealed": _sealed("of a journal entry only the description, metadata and payee change"),
     "ck_journal_entries_own_guard": _OWN_GUARD,
     "ck_journal_entries_not_posing": _POSING,
     "uq_journal_entries_ledger_id_amends_id": lambda _: AlreadyReversedError(None),

@@ -6,7 +6,10 @@
     |-- Account                     holds value in one currency; its balance is kept by the database
     |-- JournalEntry                one dated event
     |   |-- Posting                 one signed amount on one account
-    |   `-- EntryRevision           a description and details that were replaced; derived
+    |   |-- EntryTag                a tag of it
+    |   `-- EntryRevision           a description, details and a payee that were replaced; derived
+    |-- Payee                       whom entries are with
+    |-- Tag                         a word that entries are marked with
     |-- Hold                        value that is about to leave an account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
@@ -29,6 +32,7 @@ from finance.models.base import Base
 from finance.models.charts import Chart
 from finance.models.hold import Hold, HoldStatus, NewHold
 from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
+from finance.models.label import EntryTag, Payee, Tag
 from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
 from finance.models.price import NewPrice, Price
@@ -50,6 +54,7 @@ __all__ = [
     "Currency",
     "EntryKind",
     "EntryRevision",
+    "EntryTag",
     "Hold",
     "HoldStatus",
     "Import",
@@ -63,6 +68,7 @@ __all__ = [
     "NewPosting",
     "NewPrice",
     "NewRule",
+    "Payee",
     "Posting",
     "Price",
     "Rebuild",
@@ -70,5 +76,6 @@ __all__ = [
     "Rule",
     "Statement",
     "StatementLine",
+    "Tag",
     "Unsettled",
 ]

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from finance.models.base import Base
+from finance.models.label import EntryTag, Payee, Tag
 
 
 class EntryKind(enum.StrEnum):
@@ -33,9 +34,9 @@ class EntryKind(enum.StrEnum):
 
 
 class JournalEntry(Base):
-    """One dated economic event. Once committed it never changes but for its description and details.
+    """One dated economic event. Once committed it never changes but for its description, details, payee and tags.
 
-    A correction of anything else is a new entry. What a description or details replaced is kept: see
+    A correction of anything else is a new entry. What a description, details or a payee replaced is kept: see
     `EntryRevision`.
     """
 
@@ -60,6 +61,7 @@ class JournalEntry(Base):
         CheckConstraint("settles_id IS NULL OR kind = 'normal'", name="settlement_normal"),
         CheckConstraint("octet_length(content_hash) = 32", name="content_hash_length"),
         Index(None, "ledger_id", "date", "id"),
+        Index(None, "ledger_id", "payee_id", postgresql_where=text("payee_id IS NOT NULL")),
         # Entries come in the order of this column, or nearly: a few kilobytes find what was recorded lately.
         Index(
             None,
@@ -92,6 +94,8 @@ class JournalEntry(Base):
     amends_id: Mapped[uuid.UUID | None]
     #: The hold that this one settles.
     settles_id: Mapped[uuid.UUID | None]
+    #: Whom it is with. A guard keeps it a payee of the ledger: a foreign key would be looked at for every entry.
+    payee_id: Mapped[int | None]
 
     #: In the order of their lines.
     postings: Mapped[list[Posting]] = relationship(
@@ -102,6 +106,16 @@ class JournalEntry(Base):
         back_populates="entry",
         lazy="raise",
         passive_deletes="all",
+    )
+    #: `uow.journal.label()` sets it.
+    payee: Mapped[Payee | None] = relationship(
+        primaryjoin=lambda: (JournalEntry.ledger_id == Payee.ledger_id) & (foreign(JournalEntry.payee_id) == Payee.id),
+        lazy="raise",
+        viewonly=True,
+    )
+    #: In the order of their names; `uow.journal.label()` sets them.
+    tags: Mapped[list[Tag]] = relationship(
+        secondary=lambda: EntryTag.__table__, order_by=lambda: Tag.key, lazy="raise", viewonly=True
     )
 
     def __repr__(self) -> str:
@@ -148,7 +162,7 @@ class Posting(Base):
 
 
 class EntryRevision(Base):
-    """The description and details of an entry that others have replaced; written by the database only.
+    """The description, details and payee of an entry that others have replaced; written by the database only.
 
     The first revision is what was posted. What holds now stands in the entry, and has the next number.
     """
@@ -156,6 +170,7 @@ class EntryRevision(Base):
     __tablename__ = "entry_revisions"
     __table_args__ = (
         ForeignKeyConstraint(["ledger_id", "entry_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
+        ForeignKeyConstraint(["ledger_id", "payee_id"], ["payees.ledger_id", "payees.id"]),
         CheckConstraint("revision > 0", name="revision_positive"),
     )
 
@@ -167,6 +182,7 @@ class EntryRevision(Base):
     details: Mapped[dict[str, Any]] = mapped_column("metadata")
     replaced_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     replaced_by: Mapped[str] = mapped_column(server_default=text("CURRENT_USER"))
+    payee_id: Mapped[int | None]
 
 
 class MonthlyTotal(Base):

@@ -7,7 +7,7 @@ from finance.reports.income_statement import IncomeStatement, MonthlyIncomeState
 from finance.reports.net_worth import NetWorth, Worth
 from finance.reports.register import RegisterLine
 from finance.reports.reports import Reports
-from finance.reports.spending import Spending
+from finance.reports.spending import LabelledSpending, MonthlySpending, Spending
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
 from finance.reports.valuation import Valuation, ValuedAmount
 from finance.reports.verification import Problem, Progress, Verification
@@ -18,8 +18,10 @@ __all__ = [
     "CashFlow",
     "Flow",
     "IncomeStatement",
+    "LabelledSpending",
     "MonthlyIncomeStatement",
     "MonthlySection",
+    "MonthlySpending",
     "NetWorth",
     "Problem",
     "Progress",

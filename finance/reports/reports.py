@@ -25,11 +25,11 @@ from finance.reports.movements import Movement, read_accumulated, read_movements
 from finance.reports.net_worth import NetWorth, net_worths
 from finance.reports.period import Period
 from finance.reports.register import RegisterLine
-from finance.reports.spending import Spending, spendings
+from finance.reports.spending import SpendingReports
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
 from finance.reports.valuation import Valuation, valued
 from finance.reports.verification import Verification, Watcher
-from finance.repositories import AccountRepository, PriceRepository, Scope
+from finance.repositories import AccountRepository, PriceRepository
 from finance.repositories.exchanges import CONVERSIONS
 from finance.repositories.prices import MAX_AGE
 
@@ -38,11 +38,8 @@ _ACCOUNTS = "SELECT id, name, type, currency FROM accounts WHERE ledger_id = $1 
 _RESULT = ("income", "expense")
 
 
-class Reports:
+class Reports(SpendingReports):
     """Reads of one ledger that no single repository answers."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
 
     async def trial_balance(self, *, on: date | None = None, known_at: datetime | None = None) -> TrialBalance:
         """Return every account with its balance at the end of the day *on*, or with all that is posted.
@@ -132,25 +129,6 @@ class Reports:
         period = Period(starts_on, ends_on)
         _ = require_depth(depth), period.months
         return monthly_income_statements(period, await self._movements(period, _RESULT, by_month=True), depth)
-
-    async def spending(self, starts_on: date, ends_on: date, *, depth: int | None = 2) -> tuple[Spending, ...]:
-        """Return what was spent in each currency from *starts_on* through *ends_on*, the largest category first.
-
-        Args:
-            starts_on: The first day that counts.
-            ends_on: The last day that counts.
-            depth: How many segments of an expense account's name are its category, 2 as in "Expenses:Food"; None
-                lists every account.
-
-        Raises:
-            InvalidError: As `income_statements()`.
-
-        Database:
-            As `income_statements()`, of expense accounts only.
-        """
-        period = Period(starts_on, ends_on)
-        require_depth(depth)
-        return spendings(period, await self._movements(period, ("expense",), by_month=False), depth)
 
     async def net_worth(self, starts_on: date, ends_on: date) -> tuple[NetWorth, ...]:
         """Return assets less liabilities of each currency at the end of each month of a period.

@@ -1,15 +1,16 @@
-"""Journal entries: posted once, reversed or amended once; of a posted one only its description and details change."""
+"""Journal entries: posted once, reversed or amended once; of a posted one only words, payee and tags change."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
 
 from finance.errors import (
     AccountNotFoundError,
@@ -20,20 +21,24 @@ from finance.errors import (
 )
 from finance.identifiers import uuid7
 from finance.integrity import translated
-from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPosting
+from finance.models import Account, EntryKind, JournalEntry, NewEntry, NewPosting, Payee, Tag
 from finance.money import Amount
 from finance.pagination import PAGE_SIZE, Page
-from finance.repositories import revisions
-from finance.repositories.accounts import AccountRepository
+from finance.repositories import labels, revisions
+from finance.repositories.accounts import UNSET, AccountRepository, Unset
 from finance.repositories.base import Repository
 from finance.repositories.draft import draft, look_up
 from finance.repositories.exchanges import converted
+from finance.repositories.labels import Labels
 from finance.repositories.posting import Posted, post
 from finance.repositories.postings import PostingRow, read_postings
 from finance.repositories.revisions import Revision
 
 #: The name of the accounts that opening balances are posted against.
 OPENING_BALANCES = "Equity:Opening Balances"
+
+#: What an entry is read with: its postings in one more SELECT, its tags in another.
+_WHOLE = (selectinload(JournalEntry.postings), joinedload(JournalEntry.payee), selectinload(JournalEntry.tags))
 
 _ACCOUNT = "SELECT id FROM accounts WHERE ledger_id = $1 AND id = $2"
 
@@ -185,8 +190,8 @@ class JournalRepository(Repository[JournalEntry]):
     ) -> Amended:
         """Replace a stored entry: post its opposite and *replacement*, which names it, in one step.
 
-        Both or neither are stored, once: amending again with the same replacement is a replay. A replacement may be
-        amended in its turn.
+        Both or neither are stored, once: amending again with the same replacement is a replay. A replacement takes over
+        payee and tags, and may be amended in its turn.
 
         Args:
             entry_id: The entry to replace. Its settled hold, if it has one, stays settled.
@@ -201,7 +206,8 @@ class JournalRepository(Repository[JournalEntry]):
             FinanceError: As `post()`.
 
         Database:
-            One SELECT FOR NO KEY UPDATE of the entry, three SELECTs, and what `post()` takes, once for both entries.
+            One SELECT FOR NO KEY UPDATE of the entry, three SELECTs, what `post()` takes, once for both entries, and
+            one INSERT that hands payee and tags on.
         """
         if replacement.amends_id not in {None, entry_id}:
             raise InvalidError(f"the replacement amends entry {replacement.amends_id}, not {entry_id}")
@@ -214,7 +220,10 @@ class JournalRepository(Repository[JournalEntry]):
             posted = await self.post_many([reversal, replace(replacement, amends_id=entry_id)])
         except AlreadyReversedError as error:
             raise AlreadyReversedError(entry_id) from error
-        return Amended(replacement.id, reversal.id, is_replay=all(answer.is_replay for answer in posted))
+        is_replay = all(answer.is_replay for answer in posted)
+        if not is_replay:
+            await labels.inherit(self._scope, entry_id, replacement.id)
+        return Amended(replacement.id, reversal.id, is_replay)
 
     async def describe(
         self,
@@ -241,7 +250,7 @@ class JournalRepository(Repository[JournalEntry]):
             InvalidError: The description is no text that can be stored, or the details are no JSON.
 
         Database:
-            One SELECT FOR NO KEY UPDATE, one UPDATE and two SELECTs; one SELECT more for *expected_revision*.
+            One SELECT FOR NO KEY UPDATE, one UPDATE and three SELECTs; one SELECT more for *expected_revision*.
         """
         await revisions.describe(self._scope, entry_id, description, details, expected_revision)
         return await self.get_one(entry_id)
@@ -257,37 +266,71 @@ class JournalRepository(Repository[JournalEntry]):
         """
         return await revisions.history(self._scope, entry_id)
 
+    async def label(
+        self,
+        entry: JournalEntry | UUID,
+        *,
+        payee: Payee | str | Unset | None = UNSET,
+        tags: Iterable[Tag | str] | Unset = UNSET,
+    ) -> JournalEntry:
+        """Give a stored entry a payee and tags; what is not given stays as it is.
+
+        `history()` tells the payees that it had. Neither is part of the content hash: posting the entry again is
+        still a replay.
+
+        Args:
+            entry: The entry, or its id.
+            payee: A payee or a name, which is made where it is missing; None for no payee.
+            tags: Tags or names, all that the entry shall have; names that are missing are made.
+
+        Raises:
+            EntryNotFoundError: This ledger has no such entry.
+            NotFoundError: A payee or tag was merged or removed since it was read.
+            InvalidError: A name has no or more than 500 characters, or the tags are one string.
+
+        Database:
+            As `label_many()`, and three SELECTs.
+        """
+        entry_id = entry.id if isinstance(entry, JournalEntry) else entry
+        await self.label_many({entry_id: Labels(payee, tags)})
+        return await self.get_one(entry_id)
+
+    async def label_many(self, labels_of: Mapping[UUID, Labels]) -> None:
+        """Give stored entries, by their ids, payees and tags, as `label()` does for one.
+
+        Raises:
+            EntryNotFoundError, NotFoundError, InvalidError: As `label()`; nothing of it was done.
+
+        Database:
+            One SELECT FOR NO KEY UPDATE of the entries. For payees one SELECT and one UPDATE, for tags one SELECT,
+            one DELETE and one INSERT, however many; for names that are new one INSERT and one SELECT of each kind.
+        """
+        if labels_of:
+            await labels.label(self._scope, labels_of)
+
     async def get(self, key: UUID, *, for_update: bool = False) -> JournalEntry | None:
-        """Return the entry with this id and its postings in order, or None.
+        """Return the entry with this id, its postings in order, its payee and its tags, or None.
 
         Raises:
             SealedError: *for_update* is set; `describe()` and `amend()` lock what they need themselves.
 
         Database:
-            Two SELECTs.
+            Three SELECTs.
         """
         if for_update:
             raise SealedError("an entry is not locked for an update")
-        session = self._scope.require_open()
-        with translated():
-            return await session.get(
-                JournalEntry,
-                (self._scope.ledger_id, key),
-                populate_existing=True,
-                options=[selectinload(JournalEntry.postings)],
-            )
+        return await self._read(key, _WHOLE)
 
     async def page(self, *, after: str | None = None, limit: int = PAGE_SIZE) -> Page[JournalEntry]:
-        """Return up to *limit* entries with their postings, the oldest first, behind the cursor *after*.
+        """Return up to *limit* entries as `get()` does, the oldest first, behind the cursor *after*.
 
         Raises:
             InvalidError: The cursor is not of this list, or the limit not between 1 and 1000.
 
         Database:
-            Two SELECTs along indexes; no locks.
+            Three SELECTs along indexes; no locks.
         """
-        statement = select(JournalEntry).options(selectinload(JournalEntry.postings))
-        return await self._page(statement, after, limit)
+        return await self._page(select(JournalEntry).options(*_WHOLE), after, limit)
 
     async def postings(
         self, account: Account | int | None = None, *, start_on: date | None = None, end_on: date | None = None
@@ -317,8 +360,17 @@ class JournalRepository(Repository[JournalEntry]):
             for row in rows:
                 yield row
 
+    async def _read(self, key: UUID, options: Sequence[ORMOption]) -> JournalEntry | None:
+        session = self._scope.require_open()
+        with translated():
+            return await session.get(
+                JournalEntry, (self._scope.ledger_id, key), populate_existing=True, options=options
+            )
+
     async def _reversal(self, entry_id: UUID, reversal_id: UUID, on: date | None, description: str | None) -> NewEntry:
-        original = await self.get_one(entry_id)
+        original = await self._read(entry_id, _WHOLE[:1])
+        if original is None:
+            raise EntryNotFoundError(entry_id)
         if description is None:
             # What was posted, not what it was changed into: a reversal with an id must be made the same again.
             description = f"Reversal of {await revisions.posted_description(self._scope, entry_id) or entry_id}"

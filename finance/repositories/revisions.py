@@ -1,4 +1,4 @@
-"""The descriptions and details that entries had: what changes of a posted entry, and its history."""
+"""The descriptions, details and payees that entries had: what changes of a posted entry, and its history."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ _HISTORY = """
 WITH entry AS (SELECT * FROM journal_entries WHERE ledger_id = $1 AND id = $2),
 replaced AS (SELECT * FROM entry_revisions WHERE ledger_id = $1 AND entry_id = $2),
 version AS (
-    SELECT revision, description, metadata, replaced_at, replaced_by FROM replaced
+    SELECT revision, description, metadata, payee_id, replaced_at, replaced_by FROM replaced
     UNION ALL
-    SELECT 1 + (SELECT count(*) FROM replaced), description, metadata, NULL, NULL FROM entry
+    SELECT 1 + (SELECT count(*) FROM replaced), description, metadata, payee_id, NULL, NULL FROM entry
 )
 SELECT v.revision, v.description, v.metadata::text AS details,
+       (SELECT p.name FROM payees AS p WHERE p.ledger_id = $1 AND p.id = v.payee_id) AS payee,
        coalesce(lag(v.replaced_at) OVER numbered, e.recorded_at) AS recorded_at,
        coalesce(lag(v.replaced_by) OVER numbered, e.recorded_by) AS recorded_by
   FROM version AS v CROSS JOIN entry AS e WINDOW numbered AS (ORDER BY v.revision) ORDER BY v.revision
@@ -42,12 +43,14 @@ SELECT v.revision, v.description, v.metadata::text AS details,
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One of the descriptions and details that an entry had: when it was recorded, and by which role."""
+    """One of the descriptions, details and payees that an entry had: when it was recorded, and by which role."""
 
     #: 1 is what was posted.
     revision: int
     description: str
     details: Mapping[str, Any]
+    #: The payee's name as it is now.
+    payee: str | None
     recorded_at: datetime
     recorded_by: str
 

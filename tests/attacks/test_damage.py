@@ -134,6 +134,10 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         + "UPDATE journal_entries SET amends_id = {entry} WHERE id = {new};",
         {"amendment of an entry that is not reversed"},
     ),
+    "a payee of nobody": (
+        "UPDATE journal_entries SET payee_id = 10 ^ 15 WHERE id = {entry};",
+        {"entry with a payee that is not there"},
+    ),
     "a revision without its entry": (
         "INSERT INTO entry_revisions VALUES ({ledger}, {new}, 1, 'x', '{{}}');",
         {"revision of an entry that is not there"},

@@ -282,3 +282,42 @@ async def test_export_to_a_pipe_is_bytes(db: DatabaseManager, dsn: str) -> None:
 
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out == (await exported(db, ledger, csv_lines)).replace("\r\n", "\n")
+
+
+def test_spending_is_sorted_by_payee_and_tag(books: Run, dsn: str) -> None:
+    """As a document, as CSV with an empty cell for what has none, and as a listing that says so."""
+    asyncio.run(_label(dsn))
+
+    document = _euros(books("spending", *YEAR, "--by", "payee", "--json"))
+    assert document["lines"] == [{"payee": None, "amount": "1007.00"}, {"payee": "Rewe", "amount": "42.50"}]
+    assert document["total"] == "1049.50"
+    assert [tuple(row.values()) for row in _csv(books("spending", *YEAR, "--by", "tag", "--csv"))] == [
+        ("EUR", "", "1007.00"),
+        ("EUR", "food", "42.50"),
+        ("EUR", "trip", "42.50"),
+    ]
+    listing = books("spending", *YEAR, "--by", "payee").out
+    assert "(no payee)" in listing
+    assert "Total" in listing
+
+
+def test_spending_by_month_has_a_column_for_each(books: Run, dsn: str) -> None:
+    """By category, payee and tag."""
+    asyncio.run(_label(dsn))
+
+    document = _euros(books("spending", *YEAR, "--by", "tag", "--by-month", "--json"))
+    assert document["months"] == ["2026-01", "2026-02", "2026-03"]
+    assert document["lines"][1] == {"tag": "food", "amounts": ["42.50", "0.00", "0.00"]}
+    assert document["totals"] == ["1042.50", "0.00", "7.00"]
+    rows = _csv(books("spending", *YEAR, "--by-month", "--csv"))
+    assert rows[1] == {
+        "currency": "EUR", "category": "Expenses:Food", "2026-01": "42.50", "2026-02": "0.00", "2026-03": "7.00",
+    }  # fmt: skip
+    assert "2026-02" in books("spending", *YEAR, "--by", "payee", "--by-month").out
+    assert books("spending", "--by", "colour").status == 2
+
+
+async def _label(dsn: str) -> None:
+    async with DatabaseManager(dsn) as db, db.unit_of_work("main") as uow:
+        entries = (await uow.journal.page()).items
+        await uow.journal.label(entries[2], payee="Rewe", tags=["food", "trip"])

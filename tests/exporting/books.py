@@ -51,7 +51,9 @@ async def _post_oddities(uow: UnitOfWork, one: int, other: int) -> None:
         amount = Decimal(["1", "1.0", "1.50", "0.0001"][number % 4])
         lines = [NewPosting(one, amount, text), NewPosting(other, amount.copy_negate())]
         details = {"text": text, "number": [1, 0.1, 1e-7, 10**30, None], "z": {"b": 1, "a": 2}} if number % 2 else {}
-        await uow.journal.post(NewEntry(date(2026, 1, 1 + number), text, lines, details=details))
+        given = NewEntry(date(2026, 1, 1 + number), text, lines, details=details)
+        await uow.journal.post(given)
+        await uow.journal.label(given.id, payee=text.strip() or None, tags=[text, "trip"] if text.strip() else [])
     await _amend(uow, one, other)
     await _open_oddly_named(uow, one)
 

@@ -31,7 +31,7 @@ _LINE = re.compile(
     rf"""option\ "title"\ {_STRING}
     | \d{{4}}-\d\d-\d\d\ commodity\ (?P<commodity>{_COMMODITY})
     | (?P<opened>\d{{4}}-\d\d-\d\d)\ open\ (?P<open>{_ACCOUNT})\ (?P<held>{_COMMODITY}(?:,{_COMMODITY})*)
-    | (?P<day>\d{{4}}-\d\d-\d\d)\ \*\ {_STRING}
+    | (?P<day>\d{{4}}-\d\d-\d\d)\ \*\ (?P<payee>{_STRING}\ )?{_STRING}(?P<tags>(?:\ \#[A-Za-z0-9_/.\-]+)*)
     | \ \ (?P<account>{_ACCOUNT})\ \ (?P<amount>-?\d+(?:\.\d+)?)\ (?P<of>{_COMMODITY})
     | \ \ (?P<key>[a-z]+):\ (?P<value>{_STRING})
     | \ \ \ \ memo:\ {_STRING}""",

@@ -15,13 +15,15 @@ from finance.exports import csv_lines, load_csv, loading
 
 from .books import TEXTS, exported, loaded, make_books, sums
 
-HEADER = "entry_id,date,description,reverses_id,amends_id,details,account,type,currency,decimals,amount,memo\r\n"
+HEADER = (
+    "entry_id,date,description,reverses_id,amends_id,details,payee,tags,account,type,currency,decimals,amount,memo\r\n"
+)
 _ID = "00000000-0000-7000-8000-00000000000{}"
 
 
 def _rows(number: int = 1, amount: str = "1", **cells: str) -> str:
     """Write the two rows of an entry, with other *cells* than usual."""
-    usual = {"date": "2026-01-01", "description": "", "reverses_id": "", "amends_id": "", "details": ""}
+    usual = {"date": "2026-01-01", **dict.fromkeys(HEADER.split(",")[2:8], "")}
     rows = []
     for name, type_, value in (("Assets:A", "asset", amount), ("Income:B", "income", f"-{amount}")):
         last = {"account": name, "type": type_, "currency": "EUR", "decimals": "2", "amount": value, "memo": ""}
@@ -123,7 +125,7 @@ async def test_ledger_with_entries_takes_no_file(db: DatabaseManager, tmp_path: 
     [
         ("", "books.csv, line 1: its first row is not entry_id,"),
         ("date,amount\r\n", "line 1: its first row"),
-        (HEADER + "a,b\r\n", "line 2: 2 cells instead of 12"),
+        (HEADER + "a,b\r\n", "line 2: 2 cells instead of 14"),
         (HEADER + _rows() + '"unclosed', "line 4: this is no CSV"),
         (HEADER + _rows(entry_id="no"), "line 3: entry_id 'no' is not a UUID"),
         (HEADER + _rows(date="2026-02-30"), "line 3: date '2026-02-30' is not a day"),
@@ -133,6 +135,9 @@ async def test_ledger_with_entries_takes_no_file(db: DatabaseManager, tmp_path: 
         (HEADER + _rows(amount="0.00"), "a posting of zero"),
         (HEADER + _rows(decimals="19"), "decimals '19' is not a number from 0 to 18"),
         (HEADER + _rows(type="cash"), "type 'cash' is not one of asset"),
+        (HEADER + _rows(tags="food"), "line 3: tags 'food' is not a JSON array of names"),
+        (HEADER + _rows(tags="[1]"), "tags '[1]' is not a JSON array of names"),
+        (HEADER + _rows(payee="x" * 501), "line 3: the name of a payee has 1 to 500 characters"),
         (HEADER + _rows(details="[1]"), "details '[1]' is not a JSON object"),
         (
             HEADER + _rows() + _rows(2, amount="2").replace("-2", "-3"),

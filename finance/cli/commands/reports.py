@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from finance import UnitOfWork
 from finance.cli import report_documents, report_tables
 from finance.cli.books import HERE, Where, exponents_of, reading
 from finance.cli.documents import Document
 from finance.cli.terminal import Listing, write_csv, write_json, write_listing
 from finance.errors import InvalidError
+from finance.reports import LabelledSpending, MonthlySpending, Spending
 
 Depth = Annotated[
     int | None, Parameter(help="Add up what is the same in so many first segments of the accounts' names.")
 ]
+By = Literal["category", "payee", "tag"]
 Csv = Annotated[bool, Parameter(negative="", help="Print CSV, without rows of totals.")]
 
 
@@ -100,12 +104,44 @@ async def cash_flow(
     _write(found, report_tables.cash_flows, csv=csv, json=where.json)
 
 
-async def spending(*, days: Days = THIS_YEAR, depth: Depth = 2, csv: Csv = False, where: Where = HERE) -> None:
-    """List what was spent in a period by category, the largest first."""
+async def spending(
+    *,
+    days: Days = THIS_YEAR,
+    by: Annotated[
+        By, Parameter(help="What to sort it by; a category is the first segments of an account.")
+    ] = "category",
+    by_month: Annotated[bool, Parameter(negative="", help="Give each month a column.")] = False,
+    depth: Depth = 2,
+    csv: Csv = False,
+    where: Where = HERE,
+) -> None:
+    """List what was spent in a period by category, payee or tag, the largest first."""
     async with reading(where) as uow:
-        spent = await uow.reports.spending(*days.period(), depth=depth)
-        found = report_documents.spendings(spent, await exponents_of(uow))
-    _write(found, report_tables.spendings, csv=csv, json=where.json)
+        exponents = await exponents_of(uow)
+        if by_month:
+            monthly = await _monthly_spending(uow, by, days.period(), depth)
+            found = report_documents.monthly_spendings(monthly, by, exponents)
+        else:
+            found = report_documents.spendings(await _spending(uow, by, days.period(), depth), by, exponents)
+    table = report_tables.monthly_spendings if by_month else report_tables.spendings
+    _write(found, partial(table, by=by), csv=csv, json=where.json)
+
+
+async def _spending(
+    uow: UnitOfWork, by: By, period: tuple[date, date], depth: int | None
+) -> Sequence[Spending | LabelledSpending]:
+    if by == "category":
+        return await uow.reports.spending(*period, depth=depth)
+    return await (uow.reports.spending_by_payee if by == "payee" else uow.reports.spending_by_tag)(*period)
+
+
+async def _monthly_spending(
+    uow: UnitOfWork, by: By, period: tuple[date, date], depth: int | None
+) -> Sequence[MonthlySpending]:
+    if by == "category":
+        return await uow.reports.monthly_spending(*period, depth=depth)
+    reports = uow.reports
+    return await (reports.monthly_spending_by_payee if by == "payee" else reports.monthly_spending_by_tag)(*period)
 
 
 def _write(documents: Sequence[Document], table: Callable[..., Listing], *, csv: bool, json: bool) -> None:

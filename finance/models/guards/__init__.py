@@ -44,6 +44,8 @@ FUNCTIONS = (
     "guard_undone_import",
     "check_matches",
     "keep_matches",
+    "guard_label",
+    "guard_merge",
 )
 
 #: These do nothing that needs the rights of the tables' owner.
@@ -130,7 +132,9 @@ def _triggers() -> tuple[Trigger, ...]:
         for table, own in own_verbs.items()
         for verb in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
     ]
-    untruncated = [_refused(table, "TRUNCATE", f"ck_{table}_sealed") for table in ("ledgers", "currencies", "accounts")]
+    untruncated = [
+        _refused(table, "TRUNCATE", f"ck_{table}_sealed") for table in ("ledgers", "currencies", "accounts", "payees")
+    ]
     removed = [
         Trigger(
             f"{table}_guard_delete",
@@ -138,10 +142,29 @@ def _triggers() -> tuple[Trigger, ...]:
             "BEFORE DELETE",
             f"FOR EACH ROW EXECUTE FUNCTION guard_removal('{table}')",
         )
-        for table in ("ledgers", "currencies", "accounts")
+        for table in ("ledgers", "currencies", "accounts", "payees", "tags")
     ]
+    labels = [each for table in ("payees", "tags") for each in _label_triggers(table)]
     admitted = [_admit("journal_entries", "INSERT"), _admit("postings", "INSERT"), _admit("holds", "UPDATE")]
-    return (*sealed, *kept, *derived, *untruncated, *removed, *admitted, *_ROW_TRIGGERS)
+    return (*sealed, *kept, *derived, *untruncated, *removed, *labels, *admitted, *_ROW_TRIGGERS)
+
+
+def _label_triggers(table: str) -> tuple[Trigger, ...]:
+    return (
+        Trigger(
+            f"{table}_guard_identity",
+            table,
+            "BEFORE UPDATE",
+            "FOR EACH ROW WHEN (OLD.ledger_id <> NEW.ledger_id OR OLD.id <> NEW.id)"
+            f" EXECUTE FUNCTION refuse_change('ck_{table}_identity_fixed')",
+        ),
+        Trigger(
+            f"{table}_guard_merge",
+            table,
+            "AFTER INSERT OR UPDATE",
+            f"FOR EACH ROW WHEN (NEW.merged_into_id IS NOT NULL) EXECUTE FUNCTION guard_merge('ck_{table}_merged')",
+        ),
+    )
 
 
 # The fields of an account whose changes `version` counts.
@@ -183,6 +206,13 @@ _ROW_TRIGGERS = (
         "REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries"
         " FOR EACH STATEMENT EXECUTE FUNCTION revise_entries()",
     ),
+    Trigger(
+        "journal_entries_guard_payee",
+        "journal_entries",
+        "AFTER INSERT",
+        "FOR EACH ROW WHEN (NEW.payee_id IS NOT NULL) EXECUTE FUNCTION guard_label()",
+    ),
+    Trigger("entry_tags_guard", "entry_tags", "AFTER INSERT OR UPDATE", "FOR EACH ROW EXECUTE FUNCTION guard_label()"),
     Trigger(
         "holds_place",
         "holds",

@@ -1,5 +1,5 @@
 -- Refuses to delete what the books need: an account with postings, holds, children or statements, a currency
--- with accounts, a ledger with either. The row is locked by now, so that no poster is under way.
+-- with accounts, a ledger with either, a payee or a tag that entries have (or had, of a payee). The row is locked by now, so that no poster is under way.
 CREATE FUNCTION guard_removal() RETURNS trigger LANGUAGE plpgsql AS $function$
 DECLARE
     is_needed boolean;
@@ -11,6 +11,11 @@ BEGIN
                      OR EXISTS (SELECT FROM statements WHERE ledger_id = OLD.ledger_id AND account_id = OLD.id);
     ELSIF TG_ARGV[0] = 'currencies' THEN
         is_needed := EXISTS (SELECT FROM accounts WHERE ledger_id = OLD.ledger_id AND currency = OLD.code);
+    ELSIF TG_ARGV[0] = 'payees' THEN
+        is_needed := EXISTS (SELECT FROM journal_entries WHERE ledger_id = OLD.ledger_id AND payee_id = OLD.id)
+                     OR EXISTS (SELECT FROM entry_revisions WHERE ledger_id = OLD.ledger_id AND payee_id = OLD.id);
+    ELSIF TG_ARGV[0] = 'tags' THEN
+        is_needed := EXISTS (SELECT FROM entry_tags WHERE ledger_id = OLD.ledger_id AND tag_id = OLD.id);
     ELSE
         is_needed := EXISTS (SELECT FROM currencies WHERE ledger_id = OLD.id)
                      OR EXISTS (SELECT FROM accounts WHERE ledger_id = OLD.id);

@@ -26,7 +26,7 @@ WITH line AS MATERIALIZED (
     SELECT entry_id, line, account_id, date, currency, amount FROM postings
      WHERE ledger_id = $1 AND entry_id {above} $2 AND entry_id <= $3
 ), entry AS MATERIALIZED (
-    SELECT id, date, reverses_id, amends_id, settles_id FROM journal_entries
+    SELECT id, date, reverses_id, amends_id, settles_id, payee_id FROM journal_entries
      WHERE ledger_id = $1 AND id {above} $2 AND id <= $3
 ), revision AS MATERIALIZED (
     SELECT entry_id, revision FROM entry_revisions WHERE ledger_id = $1 AND entry_id {above} $2 AND entry_id <= $3
@@ -71,6 +71,10 @@ UNION ALL
 SELECT 'settled hold and its entry do not name each other', e.settles_id::text, e.id::text FROM entry AS e
  WHERE e.settles_id IS NOT NULL
    AND NOT EXISTS (SELECT FROM holds AS h WHERE h.ledger_id = $1 AND h.id = e.settles_id AND h.entry_id = e.id)
+UNION ALL
+SELECT 'entry with a payee that is not there', e.id::text, e.payee_id::text FROM entry AS e
+ WHERE e.payee_id IS NOT NULL AND NOT EXISTS (
+       SELECT FROM payees AS y WHERE y.ledger_id = $1 AND y.id = e.payee_id AND y.merged_into_id IS NULL)
 UNION ALL
 SELECT 'revision of an entry that is not there', r.entry_id::text, 'revision ' || r.revision FROM revision AS r
  WHERE NOT EXISTS (SELECT FROM entry AS e WHERE e.id = r.entry_id)
