@@ -46,6 +46,7 @@ from finance.repositories import (
     LedgerRepository,
     PayeeRepository,
     PriceRepository,
+    ReconciliationRepository,
     RuleRepository,
     Scope,
     StatementRepository,
@@ -158,6 +159,11 @@ class UnitOfWork:
     def prices(self) -> PriceRepository:
         """The prices of this ledger."""
         return self._repository(PriceRepository, self._of_ledger()[0])
+
+    @property
+    def reconciliation(self) -> ReconciliationRepository:
+        """What lines of statements and postings have in common, of this ledger."""
+        return self._repository(ReconciliationRepository, self._of_ledger()[0])
 
     @property
     def rules(self) -> RuleRepository:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from finance.cli.documents import Document, as_written, padded
+from finance.models import Rule
 from finance.reports import AssertedBalance
-from finance.repositories import ImportOverview
-from finance.statements import UndoneImport
+from finance.repositories import (
+    ClearedBalance,
+    FreePosting,
+    ImportOverview,
+    Proposal,
+    StatementState,
+    UnmatchedLine,
+)
+from finance.statements import RuledEntry, UndoneImport
 
 
 def assertions(found: Sequence[AssertedBalance], exponents: Mapping[str, int]) -> list[Document]:
@@ -61,4 +69,103 @@ def undone(found: UndoneImport) -> Document:
         "reversed": found.reversed,
         "replacements": found.replacements,
         "already_reversed": found.already_reversed,
+    }
+
+
+def rule(row: Rule, names: Mapping[int, str]) -> Document:
+    """Describe a rule; *names* are those of the accounts by their ids."""
+    return {
+        "id": row.id,
+        "position": row.position,
+        "comparison": row.comparison,
+        "text": row.text,
+        "direction": row.direction,
+        "minimum": as_written(row.minimum),
+        "maximum": as_written(row.maximum),
+        "account": None if row.account_id is None else names[row.account_id],
+        "currency": row.currency,
+        "counter": None if row.counter_id is None else names[row.counter_id],
+        "payee": row.payee,
+        "tags": list(row.tags),
+    }
+
+
+def proposal(found: Proposal) -> Document:
+    """Describe what a rule proposes."""
+    return {"rule": found.rule, "counter": found.counter, "payee": found.payee, "tags": list(found.tags)}
+
+
+def ruled(found: RuledEntry) -> Document:
+    """Describe an entry that a rule decided on."""
+    return {
+        "entry": str(found.entry_id),
+        "date": found.date.isoformat(),
+        "description": found.description,
+        "account": found.account,
+        "currency": found.currency,
+        "amount": as_written(found.amount),
+        "counter": found.counter,
+        "payee": found.payee,
+        "tags": list(found.tags),
+        "rule": found.rule,
+        "replacement": None if found.replacement_id is None else str(found.replacement_id),
+    }
+
+
+def state(found: StatementState) -> Document:
+    """Describe how far a statement is reconciled."""
+    return {
+        "id": found.id,
+        "account": found.account,
+        "currency": found.currency,
+        "file": found.file,
+        "first_on": None if found.first_on is None else found.first_on.isoformat(),
+        "last_on": None if found.last_on is None else found.last_on.isoformat(),
+        "lines": found.lines,
+        "unmatched": found.unmatched,
+        "closing_balance": as_written(found.closing_balance),
+        "closing_on": None if found.closing_on is None else found.closing_on.isoformat(),
+        "state": found.state,
+    }
+
+
+def left_over(
+    found: StatementState, lines: Sequence[UnmatchedLine], postings: Sequence[FreePosting], exponent: int
+) -> Document:
+    """Describe a statement with the lines and the postings that are matched with nothing."""
+    return {
+        **state(found),
+        "unmatched_lines": [
+            {
+                "id": each.id,
+                "number": each.number,
+                "date": each.date.isoformat(),
+                "amount": padded(each.amount, exponent),
+                "text": each.text,
+                "candidate": None if each.candidate is None else str(each.candidate.entry_id),
+            }
+            for each in lines
+        ],
+        "unmatched_postings": [
+            {
+                "entry": str(each.entry_id),
+                "posting": each.posting,
+                "date": each.date.isoformat(),
+                "amount": padded(each.amount, exponent),
+                "description": each.description,
+            }
+            for each in postings
+        ],
+    }
+
+
+def cleared(found: ClearedBalance, exponent: int) -> Document:
+    """Describe how much of an account's balance statements confirm."""
+    return {
+        "account": found.account,
+        "currency": found.currency,
+        "balance": padded(found.balance, exponent),
+        "cleared": padded(found.cleared, exponent),
+        "reconciled": padded(found.reconciled, exponent),
+        "uncleared": padded(found.uncleared, exponent),
     }

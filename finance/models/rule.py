@@ -23,6 +23,9 @@ from finance.money import Amount, exact
 #: The longest text of a condition, in characters.
 LONGEST_TEXT = 1000
 
+#: That of a payee or tag.
+_LONGEST_NAME = 500
+
 Direction = Literal["in", "out"]
 
 
@@ -141,6 +144,8 @@ class NewRule:
             require_text("a text of a rule", what)
             if not what.strip():
                 raise InvalidError("a text of a rule is not blank")
+        if any(len(name) > _LONGEST_NAME for name in (*self.tags, self.payee or "")):
+            raise InvalidError(f"the name of a payee or tag has 1 to {_LONGEST_NAME} characters")
 
     @property
     def comparison(self) -> Comparison | None:

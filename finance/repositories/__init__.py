@@ -15,6 +15,13 @@ from finance.repositories.posting import Posted
 from finance.repositories.postings import PostingRow
 from finance.repositories.prices import PriceRepository
 from finance.repositories.rates import Rate, Rates
+from finance.repositories.reconciliation import (
+    ClearedBalance,
+    FreePosting,
+    ReconciliationRepository,
+    StatementState,
+    UnmatchedLine,
+)
 from finance.repositories.revisions import Revision
 from finance.repositories.rules import Proposal, RuledLine, RuleRepository
 from finance.repositories.statements import LineOrigin, StatementRepository, is_not_undone
@@ -27,7 +34,9 @@ __all__ = [
     "AssertionRepository",
     "Candidate",
     "Claim",
+    "ClearedBalance",
     "CurrencyRepository",
+    "FreePosting",
     "HoldRepository",
     "ImportOverview",
     "ImportRepository",
@@ -45,6 +54,7 @@ __all__ = [
     "Proposal",
     "Rate",
     "Rates",
+    "ReconciliationRepository",
     "Repository",
     "Revision",
     "RuleRepository",
@@ -52,7 +62,9 @@ __all__ = [
     "Scope",
     "Settled",
     "StatementRepository",
+    "StatementState",
     "TagRepository",
+    "UnmatchedLine",
     "Unset",
     "is_not_undone",
 ]

@@ -8,6 +8,7 @@ from finance.statements.delimited import CsvColumns, CsvProfile, CsvProposal, pr
 from finance.statements.importer import import_statements
 from finance.statements.reading import parse_statements, read_statements
 from finance.statements.result import ImportResult, StatementResult
+from finance.statements.sorting import RuledEntry, apply_rules
 from finance.statements.statement import LineKind, Statement, StatementFile, StatementLine
 from finance.statements.undoing import UndoneImport, undo_import
 
@@ -18,11 +19,13 @@ __all__ = [
     "ImportResult",
     "LineDecision",
     "LineKind",
+    "RuledEntry",
     "Statement",
     "StatementFile",
     "StatementLine",
     "StatementResult",
     "UndoneImport",
+    "apply_rules",
     "import_statements",
     "parse_statements",
     "propose_profile",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from finance.models import Account, NewEntry, NewPosting
 from finance.money import decimals
-from finance.repositories import Candidate
+from finance.repositories import Candidate, Labels, Proposal
 from finance.statements.fingerprint import CountedLine
 from finance.statements.statement import Statement, StatementLine
 
@@ -58,6 +58,16 @@ def entry_of(
     # Changing the sign by arithmetic would round to 28 digits.
     postings = [NewPosting(account, line.amount, memo), NewPosting(counter, line.amount.copy_negate())]
     return NewEntry(line.date, description, postings, id=entry_id, details={} if rule is None else {"rule": rule})
+
+
+def labels_of(proposal: Proposal) -> Labels | None:
+    """Return the payee and the tags that *proposal* gives to an entry; None where it gives neither."""
+    given: dict[str, Any] = {}
+    if proposal.payee is not None:
+        given["payee"] = proposal.payee
+    if proposal.tags:
+        given["tags"] = proposal.tags
+    return Labels(**given) if given else None
 
 
 def row_of(counted: CountedLine, entry: NewEntry | None, match: Candidate | None = None) -> dict[str, Any]:

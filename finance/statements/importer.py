@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -13,9 +14,9 @@ from finance import models
 from finance.errors import CurrencyError, StatementFileError
 from finance.identifiers import uuid7
 from finance.integrity import translated
-from finance.models import Account, AccountType
-from finance.repositories import Candidate, is_not_undone
-from finance.statements.booking import entry_of, moves_money, row_of, why_refused
+from finance.models import Account, AccountType, NewEntry
+from finance.repositories import Candidate, Labels, is_not_undone
+from finance.statements.booking import entry_of, labels_of, moves_money, row_of, why_refused
 from finance.statements.claims import claims_of
 from finance.statements.fingerprint import CountedLine
 from finance.statements.placing import opens, place, type_of
@@ -256,6 +257,7 @@ class _Import:
             if made.is_posted(each.line)
         }
         await self._uow.journal.post_many(list(entries.values()))
+        await self._uow.journal.label_many(_labels(made, entries))
         rows = [row_of(each, entries.get(each.line.number), made.matches.get(each.line.number)) for each in lines]
         await self._uow.statements.add_lines(stored, rows)
         self._tell(len(lines))
@@ -311,6 +313,13 @@ class _Import:
             return None
         account = self._accounts[name, statement.currency]
         return (await self._uow.accounts.balances(on=statement.closing_on, accounts=[account]))[account.id]
+
+
+def _labels(made: Plan, entries: Mapping[int, NewEntry]) -> dict[UUID, Labels]:
+    """Return what rules say of payees and tags, by the ids of *entries*, which are by the numbers of their lines."""
+    proposed = {entry.id: made.proposals.get(number) for number, entry in entries.items()}
+    found = {entry_id: labels_of(each) for entry_id, each in proposed.items() if each is not None}
+    return {entry_id: each for entry_id, each in found.items() if each is not None}
 
 
 def _end(made: Plan) -> tuple[object, ...]:

@@ -50,7 +50,9 @@ class Plan:
     def counter_of(self, line: StatementLine) -> str:
         """Return the name of the account that takes the other side of *line*."""
         proposal = self.proposals.get(line.number)
-        return (proposal and proposal.counter) or counter_name(line)
+        if proposal is None or proposal.counter in (None, self.name):
+            return counter_name(line)
+        return proposal.counter
 
     def rule_of(self, line: StatementLine) -> int | None:
         """Return the rule that decided on *line*."""
