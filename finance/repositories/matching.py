@@ -14,14 +14,14 @@ from finance.connection import Connection, Record
 MOST_DAYS = 5
 
 # An entry that was amended is followed to what replaced it: its line stays matched while that has the same amount on
-# the same account. Each fragment names the alias that it looks at.
-IS_REVERSED = "EXISTS (SELECT FROM journal_entries AS r WHERE r.ledger_id = $1 AND r.reverses_id = {entry})"
+# the same account. Each fragment names the alias that it looks at, and is a scalar subquery: in a ledger that was just
+# filled the planner thinks of a handful of rows, and would join each with each.
+IS_REVERSED = """((SELECT r.id FROM journal_entries AS r
+                    WHERE r.ledger_id = $1 AND r.reverses_id = {entry} LIMIT 1) IS NOT NULL)"""
 #: Whether the line `l` is matched with a posting that counts.
-IS_MATCHED = f"""EXISTS (
-    SELECT FROM matches AS m
-     WHERE m.ledger_id = $1 AND m.line_id = l.id
-       AND (NOT {IS_REVERSED.format(entry="m.entry_id")}
-            OR EXISTS (
+IS_MATCHED = f"""coalesce((
+    SELECT NOT {IS_REVERSED.format(entry="m.entry_id")}
+           OR EXISTS (
                 WITH RECURSIVE newer AS (
                     SELECT n.id FROM journal_entries AS n WHERE n.ledger_id = $1 AND n.amends_id = m.entry_id
                     UNION ALL
@@ -30,9 +30,23 @@ IS_MATCHED = f"""EXISTS (
                 SELECT FROM newer AS n
                   JOIN postings AS p ON p.ledger_id = $1 AND p.entry_id = n.id
                  WHERE p.account_id = l.account_id AND p.amount = l.amount
-                   AND NOT {IS_REVERSED.format(entry="n.id")})))"""  # noqa: S608 - our own names
+                   AND NOT {IS_REVERSED.format(entry="n.id")})
+      FROM matches AS m WHERE m.ledger_id = $1 AND m.line_id = l.id), false)"""  # noqa: S608 - our own names
 #: Whether the posting `p` of the entry `e` counts and no line is matched with it.
 IS_FREE = f"""e.kind <> 'reversal' AND NOT {IS_REVERSED.format(entry="e.id")}
+   AND (SELECT m.line_id FROM matches AS m
+         WHERE m.ledger_id = $1 AND m.entry_id = e.id AND m.posting = p.line LIMIT 1) IS NULL
+   AND (e.amends_id IS NULL OR (
+        WITH RECURSIVE older AS (
+            SELECT e.amends_id AS id
+            UNION ALL
+            SELECT o.amends_id FROM older AS n JOIN journal_entries AS o ON o.ledger_id = $1 AND o.id = n.id
+             WHERE o.amends_id IS NOT NULL)
+        SELECT m.line_id FROM older AS o
+          JOIN matches AS m ON m.ledger_id = $1 AND m.entry_id = o.id
+          JOIN statement_lines AS l ON l.ledger_id = $1 AND l.id = m.line_id
+         WHERE l.account_id = p.account_id AND l.amount = p.amount LIMIT 1) IS NULL)"""  # noqa: S608 - our own names
+_FREE = f"""e.kind <> 'reversal' AND NOT {IS_REVERSED.format(entry="e.id")}
    AND NOT EXISTS (SELECT FROM matches AS m WHERE m.ledger_id = $1 AND m.entry_id = e.id AND m.posting = p.line)
    AND (e.amends_id IS NULL OR NOT EXISTS (
         WITH RECURSIVE older AS (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,8 @@ _BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
 #: How often an expression may have something repeated: PostgreSQL writes each repetition out.
 _MOST_REPETITIONS = 1000
 _REPETITION = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+#: Lines of one statement, so that its time is bounded however many lines a file has.
+_CHUNK = 2000
 _BAD_EXPRESSION = "2201B"
 
 _CHECK = "SELECT '' ~* $1"
@@ -123,22 +125,30 @@ class RuleRepository(Repository[Rule]):
             currency: Of the account.
 
         Database:
-            One SELECT, and with rules one more, which tries each rule on all lines.
+            One SELECT, and one for 2,000 lines, which tries each rule on all of them.
         """
-        connection, ledger_id = self._scope.connection, self._scope.ledger_id
         given = list(lines)
-        texts = {row["id"]: row["text"].casefold() for row in await connection.fetch(_TEXTS, ledger_id)}
+        rows = await self._scope.connection.fetch(_TEXTS, self._scope.ledger_id)
+        texts = {row["id"]: row["text"].casefold() for row in rows}
+        found: dict[int, Proposal] = {}
+        for start in range(0, len(given), _CHUNK):
+            chunk = given[start : start + _CHUNK]
+            found |= await self._proposed(chunk, texts, account=account, currency=currency)
+        return found
+
+    async def _proposed(
+        self, lines: Sequence[RuledLine], texts: Mapping[int, str], *, account: Account | int | None, currency: str
+    ) -> dict[int, Proposal]:
         columns = [
-            [line.number for line in given],
-            [line.amount for line in given],
-            [line.payee for line in given],
-            [line.memo for line in given],
-            [line.payee.casefold() for line in given],
-            [line.memo.casefold() for line in given],
+            [line.number for line in lines],
+            [line.amount for line in lines],
+            [line.payee for line in lines],
+            [line.memo for line in lines],
+            [line.payee.casefold() for line in lines],
+            [line.memo.casefold() for line in lines],
         ]
-        found = await connection.fetch(
-            _PROPOSE, ledger_id, *columns, list(texts), list(texts.values()), _id_of(account), currency
-        )
+        rules = [list(texts), list(texts.values()), _id_of(account), currency]
+        found = await self._scope.connection.fetch(_PROPOSE, self._scope.ledger_id, *columns, *rules)
         return {row["number"]: Proposal(row["rule"], row["counter"], row["payee"], tuple(row["tags"])) for row in found}
 
     async def _check_expression(self, expression: str) -> None:

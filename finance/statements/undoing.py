@@ -16,7 +16,7 @@ from finance.models import EntryKind, NewEntry, NewPosting
 from finance.statements.turns import take_turn
 from finance.unit_of_work import UnitOfWork
 
-_CHUNK = 2000
+_CHUNK = 500
 
 _LINES_OF_IMPORT = "l.ledger_id = $1 AND s.ledger_id = $1 AND s.id = l.statement_id AND s.import_id = $2"
 # What replaced an entry of the import is followed: an amendment, or a reversal that was itself reversed.
@@ -57,6 +57,9 @@ DELETE FROM matches AS m USING statement_lines AS l, statements AS s
 _MARK_LINES = f"""
 UPDATE statement_lines AS l SET undone_at = now() FROM statements AS s WHERE {_LINES_OF_IMPORT} AND l.undone_at IS NULL
 """  # noqa: S608 - our own names
+# A reversal is compared with its entry at COMMIT, which has one time limit for all of them: where they are many, each
+# chunk is compared when it is written.
+_SETTLE = "SET CONSTRAINTS unsettled_settle {mode}"
 _MARK_IMPORT = "UPDATE imports SET undone_at = now(), undone_by = CURRENT_USER WHERE ledger_id = $1 AND id = $2"
 
 
@@ -99,7 +102,8 @@ async def undo_import(uow: UnitOfWork, import_id: int, *, on: date | None = None
         FinanceError: As `uow.journal.post()`: the period is closed, or an account is.
 
     Database:
-        It takes turns with imports. Six statements, and two for 2,000 entries to reverse.
+        It takes turns with imports. Six statements, and two for 500 entries to reverse. With more than 500, whatever
+        else waits for COMMIT to be checked in this transaction is checked at once.
     """
     async with uow.savepoint():
         await take_turn(uow)
@@ -132,6 +136,9 @@ async def _reverse(uow: UnitOfWork, entry_ids: Sequence[UUID], on: date | None) 
         ids = iter(sorted(uuid7() for _ in chunk))
         entries = [_reversal(entry_id, list(lines), next(ids), on) for entry_id, lines in groupby(rows, key=_entry_of)]
         await uow.journal.post_many(entries)
+        if len(entry_ids) > _CHUNK:
+            for mode in ("IMMEDIATE", "DEFERRED"):
+                await uow.connection.execute(_SETTLE.format(mode=mode))
 
 
 def _entry_of(row: Record) -> UUID:
