@@ -9,6 +9,8 @@ from finance.errors import NotFoundError
 from finance.models import Import
 from finance.repositories.base import Repository
 
+# By hand: who may not say when a row was undone cannot insert that it was not, either.
+_RECORD = "INSERT INTO imports (ledger_id, file_name, file_sha256, format) VALUES ($1, $2, $3, $4) RETURNING id"
 _OVERVIEW = """
 SELECT i.id, i.file_name AS file, i.format, i.imported_at, i.imported_by, i.undone_at, i.undone_by,
        array(SELECT DISTINCT a.name FROM statements AS s JOIN accounts AS a ON a.ledger_id = $1 AND a.id = s.account_id
@@ -45,6 +47,20 @@ class ImportRepository(Repository[Import]):
 
     model = Import
     order = (Import.id,)
+
+    async def record(self, *, file_name: str, sha256: bytes, file_format: str) -> int:
+        """Record that a file is imported, and return the id of the import.
+
+        Raises:
+            InvalidError: The SHA-256 has not 32 bytes.
+
+        Database:
+            One INSERT.
+        """
+        import_id: int = await self._scope.connection.fetchval(
+            _RECORD, self._scope.ledger_id, file_name, sha256, file_format
+        )
+        return import_id
 
     async def overview(self) -> tuple[ImportOverview, ...]:
         """Return every import with what it brought, the oldest first.

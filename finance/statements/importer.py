@@ -115,7 +115,7 @@ class _Import:
         self._done = 0
         self._total = sum(len(statement.lines) for statement in file.statements)
         self._accounts: dict[tuple[str, str], Account] = {}
-        self._import: models.Import | None = None
+        self._stored_id: int | None = None
         self._closing: dict[int, Decimal | None] = {}
 
     async def run(self, account: str | None) -> ImportResult:
@@ -136,7 +136,7 @@ class _Import:
             self._file.name,
             self._file.format,
             tuple(results),
-            None if self._import is None or self._is_dry_run else self._import.id,
+            None if self._is_dry_run else self._stored_id,
             self._is_dry_run,
         )
 
@@ -230,15 +230,12 @@ class _Import:
 
     async def _import_id(self) -> int:
         """Return the id of the import, which is stored with its first statement."""
-        if self._import is None:
-            row = models.Import(
-                ledger_id=self._uow.ledger_id,
-                file_name=self._file_name,
-                file_sha256=bytes.fromhex(self._file.sha256),
-                format=self._file.format,
+        if self._stored_id is None:
+            sha256 = bytes.fromhex(self._file.sha256)
+            self._stored_id = await self._uow.imports.record(
+                file_name=self._file_name, sha256=sha256, file_format=self._file.format
             )
-            self._import = await self._uow.imports.add(row)
-        return self._import.id
+        return self._stored_id
 
     async def _add_lines(
         self, made: Plan, stored: models.Statement, account: Account, lines: Sequence[CountedLine]
