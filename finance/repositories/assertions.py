@@ -59,8 +59,8 @@ class AssertionRepository(Repository[Assertion]):
         row = Assertion(account_id=account.id, date=assertion.date, amount=amount, note=assertion.note)
         return await self.add(row)
 
-    async def claim(self, statement: Statement, claims: Sequence[Claim]) -> None:
-        """Record what *statement* says of its account.
+    async def claim(self, statement: Statement, claims: Sequence[Claim], *, account: Account | None = None) -> None:
+        """Record what *statement* says of its account, or of *account*, which holds a security of it.
 
         Database:
             One INSERT.
@@ -71,7 +71,7 @@ class AssertionRepository(Repository[Assertion]):
         await self._scope.connection.execute(
             _CLAIM,
             self._scope.ledger_id,
-            statement.account_id,
+            statement.account_id if account is None else account.id,
             statement.id,
             list(days),
             list(amounts),

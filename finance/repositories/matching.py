@@ -32,8 +32,10 @@ IS_MATCHED = f"""coalesce((
                  WHERE p.account_id = l.account_id AND p.amount = l.amount
                    AND NOT {IS_REVERSED.format(entry="n.id")})
       FROM matches AS m WHERE m.ledger_id = $1 AND m.line_id = l.id), false)"""  # noqa: S608 - our own names
-#: Whether the posting `p` of the entry `e` counts and no line is matched with it.
+#: Whether the posting `p` of the entry `e` counts, no line is matched with it, and no line of securities became it.
 IS_FREE = f"""e.kind <> 'reversal' AND NOT {IS_REVERSED.format(entry="e.id")}
+   AND (SELECT l.id FROM statement_lines AS l
+         WHERE l.ledger_id = $1 AND l.entry_id = e.id AND l.kind = 'security' LIMIT 1) IS NULL
    AND (SELECT m.line_id FROM matches AS m
          WHERE m.ledger_id = $1 AND m.entry_id = e.id AND m.posting = p.line LIMIT 1) IS NULL
    AND (e.amends_id IS NULL OR (

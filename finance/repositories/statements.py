@@ -33,7 +33,7 @@ inserted AS (
 INSERT INTO matches (ledger_id, line_id, entry_id, posting)
 SELECT $1, i.id, coalesce(g.matched_id, g.entry_id), coalesce(g.posting, 1)
   FROM inserted AS i JOIN given AS g ON g.number = i.number
- WHERE g.entry_id IS NOT NULL OR g.matched_id IS NOT NULL
+ WHERE g.kind = 'cash' AND (g.entry_id IS NOT NULL OR g.matched_id IS NOT NULL)
 """
 _OCCURRENCES = """
 SELECT fingerprint, occurrence FROM statement_lines
@@ -143,8 +143,8 @@ class StatementRepository(Repository[Statement]):
     async def add_lines(self, statement: Statement, lines: Sequence[dict[str, Any]]) -> None:
         """Store the *lines* of *statement* for ever: mappings of a line's columns, with numbers that differ.
 
-        One with an `entry_id` is matched with the first posting of that entry; another one with the `posting` of the
-        entry `matched_id`, where it has both.
+        A line of cash with an `entry_id` is matched with the first posting of that entry; another one with the
+        `posting` of the entry `matched_id`, where it has both.
 
         Raises:
             AlreadyExistsError: A line with the same fingerprint and occurrence is stored, or a posting is matched.

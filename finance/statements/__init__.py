@@ -9,7 +9,7 @@ from finance.statements.importer import import_statements
 from finance.statements.reading import parse_statements, read_statements
 from finance.statements.result import ImportResult, StatementResult
 from finance.statements.sorting import RuledEntry, apply_rules
-from finance.statements.statement import LineKind, Statement, StatementFile, StatementLine
+from finance.statements.statement import LineKind, Movement, MovementKind, Statement, StatementFile, StatementLine
 from finance.statements.undoing import UndoneImport, undo_import
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "ImportResult",
     "LineDecision",
     "LineKind",
+    "Movement",
+    "MovementKind",
     "RuledEntry",
     "Statement",
     "StatementFile",

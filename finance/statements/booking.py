@@ -35,8 +35,8 @@ def why_refused(line: StatementLine, statement: Statement, exponent: int) -> str
     """
     if line.currency not in (None, statement.currency):
         reason = (
-            f"its amount is in {line.currency}, its account in {statement.currency};"
-            " lines in several currencies are not supported yet"
+            f"its amount is in {line.currency}, its account in {statement.currency},"
+            " and what it moved on the account is not stated exactly"
         )
     elif decimals(line.amount) > exponent:
         reason = f"amount {line.amount:f} has more than the {exponent} decimals of {statement.currency}"

@@ -7,7 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from finance.models import AssertionKind
+from finance.money import decimals
 from finance.repositories import Claim
+from finance.statements.securities import LONGEST_CODE, MOST_DECIMALS
 from finance.statements.statement import Statement
 
 
@@ -24,6 +26,18 @@ def claims_of(statement: Statement, before: Decimal | None) -> list[Claim]:
             left out too: they stand for no day.
     """
     return [claim for claim in _claims(statement, before) if date.min < claim[1] < date.max]
+
+
+def positions_of(statement: Statement) -> list[tuple[str, Claim]]:
+    """Return how much of each security *statement* claims, by the codes of the securities."""
+    on = statement.positions_on
+    if on is None or statement.currency is None or not date.min < on < date.max:
+        return []
+    return [
+        (code, (AssertionKind.POSITION, on, units))
+        for code, units in statement.positions
+        if len(code) <= LONGEST_CODE and decimals(units) <= MOST_DECIMALS
+    ]
 
 
 def _claims(statement: Statement, before: Decimal | None) -> Iterator[Claim]:

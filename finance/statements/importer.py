@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
@@ -15,13 +15,15 @@ from finance.errors import CurrencyError, StatementFileError
 from finance.identifiers import uuid7
 from finance.integrity import translated
 from finance.models import Account, AccountType, NewEntry
+from finance.money import decimals
 from finance.repositories import Candidate, Labels, is_not_undone
 from finance.statements.booking import entry_of, labels_of, moves_money, row_of, why_refused
-from finance.statements.claims import claims_of
+from finance.statements.claims import claims_of, positions_of
 from finance.statements.fingerprint import CountedLine
 from finance.statements.placing import opens, place, type_of
 from finance.statements.planning import Accept, Plan, decisions, plan
 from finance.statements.result import ImportResult, StatementResult
+from finance.statements.securities import entry_of_movement, open_security
 from finance.statements.statement import Statement, StatementFile, StatementLine
 from finance.statements.turns import take_turn
 from finance.unit_of_work import UnitOfWork
@@ -55,8 +57,9 @@ async def import_statements(
     Each statement goes into the account that its bank account was imported into before, or else into *account*,
     or else into one that is named by its kind and number, such as "Assets:Checking:4711". Each new line is
     stored as it came and posted against the account that the first rule of `uow.rules` proposes which is true of it, or
-    else against "Income:Uncategorised" or "Expenses:Uncategorised"; a line of amount zero and a movement of securities
-    are stored and post nothing. Which lines are new is told by counting equal
+    else against "Income:Uncategorised" or "Expenses:Uncategorised"; a line of amount zero is stored and posts nothing.
+    A movement of securities is posted in the security as a currency, on the same account and through the conversion
+    accounts; one whose effect is not known is stored and counted. Which lines are new is told by counting equal
     ones (`finance.statements.fingerprint`): a file that comes again adds nothing, unless its import was undone.
 
     The bank's balances are recorded as assertions (`uow.reports.assertions()`) and never enforced: statements of real
@@ -191,16 +194,30 @@ class _Import:
         no two can wait for each other.
         """
         wanted: dict[tuple[str, str], AccountType | None] = {}
+        finest: dict[str, int] = {}
+        for each in plans:
+            for code, units in _amounts_of_securities(each):
+                finest[code] = max(finest.get(code, 0), decimals(units))
+        for code in sorted(finest):
+            await open_security(self._uow, code, finest[code])
         for each in plans:
             if currency := each.statement.currency:
                 wanted[each.name, currency] = type_of(each.statement, each.name)
-                counters = {each.counter_of(new.line) for new in each.new if each.is_posted(new.line)}
-                wanted |= {(counter, currency): wanted.get((counter, currency)) for counter in counters}
+                wanted |= {key: wanted.get(key) for key in self._others(each, currency)}
+                wanted |= {(each.name, code): type_of(each.statement, each.name) for code in _securities(each)}
         for name, currency in sorted(wanted):
             kind = wanted[name, currency]
             self._accounts[name, currency] = await self._uow.accounts.get_or_open(name, currency=currency, type=kind)
         for account_id in sorted(account.id for account in self._accounts.values()):
             await self._uow.accounts.get_one(account_id, for_update=True)
+
+    @staticmethod
+    def _others(made: Plan, currency: str) -> set[tuple[str, str]]:
+        """Return name and currency of the accounts on the other side of what is posted."""
+        posted = [new.line for new in made.new if made.is_posted(new.line)]
+        plain = {(made.counter_of(line), currency) for line in posted if not made.moves_securities(line)}
+        moved = (leg for line in posted if made.moves_securities(line) for leg in made.legs_of(line))
+        return plain | {(name, code) for name, code, _ in moved if name != made.name}
 
     async def _known(self) -> set[int]:
         """Return the ids of the accounts into which this very file was imported before."""
@@ -224,6 +241,8 @@ class _Import:
         if made.new or account.id not in known:
             stored = await self._uow.statements.add(self._row(made.statement, account, await self._import_id()))
             await self._uow.assertions.claim(stored, claims_of(made.statement, self._closing.get(account.id)))
+            for code, claim in positions_of(made.statement):
+                await self._uow.assertions.claim(stored, [claim], account=self._accounts[made.name, code])
             self._closing[account.id] = made.statement.closing_balance
             for start in range(0, len(made.new), _CHUNK):
                 await self._add_lines(made, stored, account, made.new[start : start + _CHUNK])
@@ -243,13 +262,7 @@ class _Import:
         # Rising ids, so that the lines of one day keep their order in the register.
         ids = iter(sorted(uuid7() for _ in lines))
         entries = {
-            each.line.number: entry_of(
-                each.line,
-                account,
-                self._accounts[made.counter_of(each.line), account.currency],
-                next(ids),
-                made.rule_of(each.line),
-            )
+            each.line.number: self._entry(made, each.line, account, next(ids))
             for each in lines
             if made.is_posted(each.line)
         }
@@ -258,6 +271,12 @@ class _Import:
         rows = [row_of(each, entries.get(each.line.number), made.matches.get(each.line.number)) for each in lines]
         await self._uow.statements.add_lines(stored, rows)
         self._tell(len(lines))
+
+    def _entry(self, made: Plan, line: StatementLine, account: Account, entry_id: UUID) -> NewEntry:
+        if made.moves_securities(line):
+            return entry_of_movement(line, made.legs_of(line), self._accounts, entry_id)
+        counter = self._accounts[made.counter_of(line), account.currency]
+        return entry_of(line, account, counter, entry_id, made.rule_of(line))
 
     def _tell(self, lines: int) -> None:
         self._done += lines
@@ -298,7 +317,7 @@ class _Import:
             closing_balance=statement.closing_balance,
             closing_on=statement.closing_on,
             books_balance=await self._books_balance(statement, made.name) if is_last else None,
-            securities=sum(line.kind == "security" for line in statement.lines),
+            securities=sum(line.kind == "security" and not made.is_posted(line) for line in statement.lines),
             pending=statement.pending,
             adds_up=statement.adds_up,
             matched=len(made.matches),
@@ -317,6 +336,20 @@ def _labels(made: Plan, entries: Mapping[int, NewEntry]) -> dict[UUID, Labels]:
     proposed = {entry.id: made.proposals.get(number) for number, entry in entries.items()}
     found = {entry_id: labels_of(each) for entry_id, each in proposed.items() if each is not None}
     return {entry_id: each for entry_id, each in found.items() if each is not None}
+
+
+def _amounts_of_securities(made: Plan) -> Iterator[tuple[str, Decimal]]:
+    """Yield each security that is to be posted or of which a position is told, and an amount of it."""
+    for each in made.new:
+        if made.moves_securities(each.line):
+            yield from (
+                (code, amount) for _, code, amount in made.legs_of(each.line) if code != made.statement.currency
+            )
+    yield from ((code, claim[2]) for code, claim in positions_of(made.statement))
+
+
+def _securities(made: Plan) -> set[str]:
+    return {code for code, _ in _amounts_of_securities(made)}
 
 
 def _end(made: Plan) -> tuple[object, ...]:

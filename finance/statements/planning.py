@@ -11,9 +11,11 @@ from decimal import Decimal
 from finance.models import Account
 from finance.repositories import Candidate, OpenLine, Proposal, RuledLine
 from finance.repositories.matching import MOST_DAYS, candidates
+from finance.statements import securities
 from finance.statements.booking import counter_name, moves_money
 from finance.statements.decisions import LineDecision, why_known
 from finance.statements.fingerprint import CountedLine, counted
+from finance.statements.securities import Leg
 from finance.statements.statement import Statement, StatementLine
 from finance.unit_of_work import UnitOfWork
 
@@ -32,6 +34,7 @@ class Plan:
         proposals: What rules say of new lines, by their numbers.
         matches: The entries that new lines are, by the lines' numbers.
         possible: The entries that new lines may be, though they are posted, by the lines' numbers.
+        exponent: The decimals of the statement's currency.
     """
 
     statement: Statement
@@ -42,10 +45,20 @@ class Plan:
     proposals: Mapping[int, Proposal] = field(default_factory=dict)
     matches: Mapping[int, Candidate] = field(default_factory=dict)
     possible: Mapping[int, Candidate] = field(default_factory=dict)
+    exponent: int = 0
 
     def is_posted(self, line: StatementLine) -> bool:
         """Tell whether a new *line* becomes an entry."""
-        return moves_money(line) and line.number not in self.matches
+        return (moves_money(line) and line.number not in self.matches) or self.moves_securities(line)
+
+    def moves_securities(self, line: StatementLine) -> bool:
+        """Tell whether *line* moves securities and is posted."""
+        return securities.is_posted(line, self.statement, self.exponent)
+
+    def legs_of(self, line: StatementLine) -> list[Leg]:
+        """Return the postings of a *line* that moves securities."""
+        assert line.movement is not None  # noqa: S101 - it is asked for lines that are posted
+        return list(securities.legs(line.movement, self.name, self.statement.currency or ""))
 
     def counter_of(self, line: StatementLine) -> str:
         """Return the name of the account that takes the other side of *line*."""
@@ -102,6 +115,7 @@ async def plan(
         proposals,
         matches={number: each for number, each in possible.items() if number in accepted},
         possible={number: each for number, each in possible.items() if number not in accepted},
+        exponent=(await uow.currencies.get_or_open(currency)).exponent,
     )
 
 
@@ -153,9 +167,19 @@ def _decided(made: Plan, known: Mapping[int, str]) -> Iterator[LineDecision]:
             yield _new(made, line, head)
 
 
+def _why_kept(line: StatementLine, statement: Statement) -> str:
+    if line.movement is None:
+        return "what it moves of securities is not known"
+    if line.currency not in (None, statement.currency):
+        return f"its amount is in {line.currency}, its account in {statement.currency}"
+    return "an amount of it is finer than its currency"
+
+
 def _new(made: Plan, line: StatementLine, head: tuple[int, date, Decimal, str]) -> LineDecision:
+    if made.moves_securities(line):
+        return LineDecision(*head, "new", counter=next(leg[0] for leg in made.legs_of(line) if leg[0] != made.name))
     if not moves_money(line):
-        reason = "it moves securities" if line.kind == "security" else "its amount is zero"
+        reason = _why_kept(line, made.statement) if line.kind == "security" else "its amount is zero"
         return LineDecision(*head, "new", reason=f"{reason}: it is kept, and posts nothing")
     proposal, possible = made.proposals.get(line.number), made.possible.get(line.number)
     return LineDecision(

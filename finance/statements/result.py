@@ -24,7 +24,8 @@ class StatementResult:
         closing_on: The day at whose end the closing balance holds; None: after all that is posted.
         books_balance: The account's balance in the books at the same time; None without a closing balance, and where a
             later statement of the file closes on the same day, as the next page of an MT940 does.
-        securities: How many lines move securities, which are stored but not posted yet.
+        securities: How many lines move securities in a way that is not known, or not in the currency of the account:
+            they are stored and not posted.
         pending: How many lines the bank announces as not booked yet; they are left out.
         matched: How many of the new lines were taken for entries that were there, and posted nothing.
         possible_matches: How many of the lines that were posted may be entries that were there: of the same amount on

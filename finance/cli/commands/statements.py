@@ -145,8 +145,8 @@ def remarks(result: ImportResult) -> Iterator[str]:
 def _remarks_on(statement: StatementResult) -> Iterator[str]:
     if statement.securities:
         yield (
-            f"{statement.account}: securities are not supported yet;"
-            f" lines that move them, kept but not posted: {statement.securities}"
+            f"{statement.account}: lines that move securities in a way that is not known or in another currency,"
+            f" kept but not posted: {statement.securities} (--dry-run says why)"
         )
     if statement.possible_matches:
         yield (
