@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 
 from finance.models import AssertionKind
 from finance.money import decimals
@@ -12,20 +11,17 @@ from finance.repositories import Claim
 from finance.statements.securities import LONGEST_CODE, MOST_DECIMALS
 from finance.statements.statement import Statement
 
+_TOO_LARGE = 10**24
 
-def claims_of(statement: Statement, before: Decimal | None) -> list[Claim]:
+
+def claims_of(statement: Statement) -> list[Claim]:
     """Return what *statement* claims.
 
     The opening balance holds before the first line: formats that date it differ in whether that is the day of the
-    statement or the one before. A closing balance without a day holds after the last line.
-
-    Args:
-        statement: What the bank sent.
-        before: The closing balance of the statement before it in its file: an opening balance that merely repeats it is
-            left out, because a page may begin in the middle of a day. The first and the last day that Python has are
-            left out too: they stand for no day.
+    statement or the one before. A closing balance without a day holds after the last line. The first and the last day
+    that Python has are left out, which stand for no day, and what is too large for an amount.
     """
-    return [claim for claim in _claims(statement, before) if date.min < claim[1] < date.max]
+    return [claim for claim in _claims(statement) if date.min < claim[1] < date.max and abs(claim[2]) < _TOO_LARGE]
 
 
 def positions_of(statement: Statement) -> list[tuple[str, Claim]]:
@@ -40,10 +36,10 @@ def positions_of(statement: Statement) -> list[tuple[str, Claim]]:
     ]
 
 
-def _claims(statement: Statement, before: Decimal | None) -> Iterator[Claim]:
+def _claims(statement: Statement) -> Iterator[Claim]:
     days = [line.date for line in statement.lines]
-    if statement.opening_balance not in (None, before) and days and min(days) > date.min:
-        yield AssertionKind.OPENING, min(days) - timedelta(days=1), statement.opening_balance or Decimal(0)
+    if statement.opening_balance is not None and days and min(days) > date.min:
+        yield AssertionKind.OPENING, min(days) - timedelta(days=1), statement.opening_balance
     closing_on = _closing_on(statement, days)
     for day, balance in statement.daily_balances:
         if closing_on is None or day < closing_on:

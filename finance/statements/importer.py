@@ -119,7 +119,6 @@ class _Import:
         self._total = sum(len(statement.lines) for statement in file.statements)
         self._accounts: dict[tuple[str, str], Account] = {}
         self._stored_id: int | None = None
-        self._closing: dict[int, Decimal | None] = {}
 
     async def run(self, account: str | None) -> ImportResult:
         await take_turn(self._uow)
@@ -240,10 +239,9 @@ class _Import:
         self._tell(len(made.lines) - len(made.new))
         if made.new or account.id not in known:
             stored = await self._uow.statements.add(self._row(made.statement, account, await self._import_id()))
-            await self._uow.assertions.claim(stored, claims_of(made.statement, self._closing.get(account.id)))
+            await self._uow.assertions.claim(stored, claims_of(made.statement))
             for code, claim in positions_of(made.statement):
                 await self._uow.assertions.claim(stored, [claim], account=self._accounts[made.name, code])
-            self._closing[account.id] = made.statement.closing_balance
             for start in range(0, len(made.new), _CHUNK):
                 await self._add_lines(made, stored, account, made.new[start : start + _CHUNK])
 
