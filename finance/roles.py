@@ -23,16 +23,59 @@ _INSERTED = (
     "postings",
     "holds",
     "prices",
+    "imports",
     "payees",
     "tags",
     "entry_tags",
     "statements",
     "statement_lines",
+    "assertions",
+    "rules",
+    "matches",
+    "reconciliations",
 )
-_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds", "prices", "payees", "tags")
-_DELETED = ("currencies", "accounts", "prices", "payees", "tags", "entry_tags")
+_UPDATED = (
+    "ledgers",
+    "currencies",
+    "accounts",
+    "journal_entries",
+    "holds",
+    "prices",
+    "imports",
+    "statement_lines",
+    "rules",
+    "payees",
+    "tags",
+)
+_DELETED = (
+    "currencies",
+    "accounts",
+    "prices",
+    "assertions",
+    "rules",
+    "matches",
+    "reconciliations",
+    "payees",
+    "tags",
+    "entry_tags",
+)
 # Who wrote a row, and when, and the number of it: the database alone says so.
-_STAMPED = ("created_at", "imported_at", "placed_at", "placed_by", "recorded_at", "recorded_by", "recorded_xid")
+_STAMPED = (
+    "created_at",
+    "imported_at",
+    "imported_by",
+    "undone_at",
+    "undone_by",
+    "matched_at",
+    "matched_by",
+    "placed_at",
+    "placed_by",
+    "reconciled_at",
+    "reconciled_by",
+    "recorded_at",
+    "recorded_by",
+    "recorded_xid",
+)
 
 _FIND = """
 SELECT current_schema() AS schema, current_database() AS database,

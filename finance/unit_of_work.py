@@ -37,13 +37,17 @@ from finance.models import Ledger
 from finance.reports import Reports
 from finance.repositories import (
     AccountRepository,
+    AssertionRepository,
     CurrencyRepository,
     HoldRepository,
+    ImportRepository,
     JournalRepository,
     KnownCurrencies,
     LedgerRepository,
     PayeeRepository,
     PriceRepository,
+    ReconciliationRepository,
+    RuleRepository,
     Scope,
     StatementRepository,
     TagRepository,
@@ -122,6 +126,11 @@ class UnitOfWork:
         return self._repository(AccountRepository, self._of_ledger()[0])
 
     @property
+    def assertions(self) -> AssertionRepository:
+        """The balances that statements and users claim, of this ledger."""
+        return self._repository(AssertionRepository, self._of_ledger()[0])
+
+    @property
     def currencies(self) -> CurrencyRepository:
         """The currencies of this ledger."""
         return self._repository(CurrencyRepository, self._of_ledger()[0])
@@ -130,6 +139,11 @@ class UnitOfWork:
     def holds(self) -> HoldRepository:
         """The holds of this ledger."""
         return self._repository(HoldRepository, self._of_ledger()[0])
+
+    @property
+    def imports(self) -> ImportRepository:
+        """The files that were imported into this ledger."""
+        return self._repository(ImportRepository, self._of_ledger()[0])
 
     @property
     def journal(self) -> JournalRepository:
@@ -145,6 +159,16 @@ class UnitOfWork:
     def prices(self) -> PriceRepository:
         """The prices of this ledger."""
         return self._repository(PriceRepository, self._of_ledger()[0])
+
+    @property
+    def reconciliation(self) -> ReconciliationRepository:
+        """What lines of statements and postings have in common, of this ledger."""
+        return self._repository(ReconciliationRepository, self._of_ledger()[0])
+
+    @property
+    def rules(self) -> RuleRepository:
+        """The rules that propose what lines of statements are, of this ledger."""
+        return self._repository(RuleRepository, self._of_ledger()[0])
 
     @property
     def statements(self) -> StatementRepository:

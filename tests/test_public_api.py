@@ -14,12 +14,13 @@ import finance
 ROOT = Path(__file__).parents[1]
 
 NAMES = [
-    "Account", "AccountType", "Acquired", "Amended", "Amount", "Chart", "Connection", "Currency", "DatabaseManager",
-    "EmbeddedServer", "EntryKind", "Erased", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus",
-    "JournalEntry", "Labels", "LaneStats", "Ledger", "Listening", "Mended", "NewEntry", "NewHold", "NewPosting",
-    "NewPrice", "Notification", "Outcome", "Page", "Payee", "Placed", "PoolStats", "Posted", "Posting",
-    "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted", "Retried", "Retry", "Revision",
-    "RoleNames", "Settled", "Statement", "StatementLine", "StatementRun", "Tag", "UnitOfWork", "errors",
+    "Account", "AccountType", "Acquired", "Amended", "Amount", "Assertion", "Chart", "Connection", "Currency",
+    "DatabaseManager", "EmbeddedServer", "EntryKind", "Erased", "Event", "FinanceError", "Gap", "Health", "Hold",
+    "HoldStatus", "Import", "JournalEntry", "Labels", "LaneStats", "Ledger", "Listening", "Mended", "NewAssertion",
+    "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule", "Notification", "Outcome", "Page", "Payee", "Placed",
+    "PoolStats", "Posted", "Posting", "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted",
+    "Retried", "Retry", "Revision", "RoleNames", "Rule", "Settled", "Statement", "StatementLine", "StatementRun",
+    "Tag", "UnitOfWork", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.

@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 import pytest_asyncio
 
-from finance import DatabaseManager, NewEntry, NewPosting
+from finance import DatabaseManager, NewEntry, NewPosting, NewRule
 from finance.errors import DatabaseError, FinanceError, InvalidError, LedgerNotFoundError, LedgerRequiredError
+from finance.repositories import ImportOverview
 from finance.roles import RoleNames
+from finance.statements import (
+    Statement,
+    StatementFile,
+    StatementLine,
+    apply_rules,
+    import_statements,
+    undo_import,
+)
 from tests.conftest import WORKER, Server
 from tests.factories import TODAY
 
@@ -35,6 +45,10 @@ BEHIND_THE_RULES = (
     "TRUNCATE postings",
     "DELETE FROM journal_entries",
     "UPDATE postings SET amount = 5",
+    "DELETE FROM statement_lines",
+    "DELETE FROM imports",
+    "UPDATE matches SET posting = 2",
+    "UPDATE assertions SET amount = 1",
     "INSERT INTO monthly_totals VALUES (1, 1, '2026-01-01', 1, 1, 1)",
     "DELETE FROM unsettled",
     "SELECT balance_adjustment(1, gen_random_uuid())",
@@ -196,6 +210,38 @@ async def test_a_tenant_cannot_write_to_another_ledger(world: World, tenant: Dat
     entry = NewEntry(TODAY, "foreign", [NewPosting(debit, 1), NewPosting(credit, -1)])
     with pytest.raises(FinanceError):
         await tenant.journal.post(entry, ledger=world.one)
+
+
+async def test_a_tenant_imports_sorts_reconciles_and_undoes(world: World, tenant: DatabaseManager) -> None:
+    """With the rights of the role alone; the marks are the database's, and another ledger sees nothing of it."""
+    line = StatementLine(1, TODAY, Decimal(-5), payee="Grocer")
+    statement = Statement("bank", None, "1", "CHECKING", "EUR", (line,), closing_balance=Decimal(-5), closing_on=TODAY)
+    file = StatementFile("bank.ofx", "ofx", None, "00" * 32, None, (statement,))
+    async with tenant.unit_of_work(world.one) as uow:
+        first = await import_statements(uow, file)
+        assert first.id
+        food = await uow.accounts.get_or_open("Expenses:Food", currency="EUR")
+        rule = await uow.rules.create(NewRule(matches="^grocer$", counter=food, payee="Grocer", tags=["daily"]))
+        assert len(await apply_rules(uow)) == 1
+        (state,) = await uow.reconciliation.statements()
+        await uow.reconciliation.reconcile(state.id)
+    async with tenant.unit_of_work(world.two) as uow:
+        assert (await uow.reconciliation.statements(), await uow.reports.assertions()) == ((), ())
+        for table in ("imports", "assertions", "rules", "matches", "reconciliations"):
+            assert await uow.connection.fetchval(f"SELECT count(*) FROM {table}") == 0
+    async with tenant.unit_of_work(world.one) as uow:
+        await uow.reconciliation.reopen(state.id)
+        await undo_import(uow, first.id)
+        await import_statements(uow, file)
+        await uow.rules.remove(rule)
+        assert [each.holds for each in await uow.reports.assertions()] == [True]
+
+    assert [each.undone_by for each in await _imports(world)] == [LOGINS["tenant"], None]
+
+
+async def _imports(world: World) -> tuple[ImportOverview, ...]:
+    async with world.as_("reader") as db, db.unit_of_work(world.one, read_only=True) as uow:
+        return await uow.imports.overview()
 
 
 async def test_without_a_ledger_it_sees_nothing_and_is_told_so(world: World, tenant: DatabaseManager) -> None:

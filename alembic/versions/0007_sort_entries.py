@@ -44,7 +44,7 @@ NEW = (
 )
 #: What refused these outright is replaced by what lets a redaction or an erasure pass.
 REFUSED = (
-    *((table, "UPDATE") for table in ("postings", "entry_revisions", "statements", "statement_lines")),
+    *((table, "UPDATE") for table in ("postings", "entry_revisions", "statements")),
     *(
         (table, "DELETE")
         for table in (

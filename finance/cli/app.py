@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError
 from cyclopts import App, CycloptsError
 
 import finance
+from finance.cli.commands import assertions, imports, reconcile, rules
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.exports import export, load
 from finance.cli.commands.forgetting import erase, redact
@@ -56,6 +57,10 @@ app = App(
 app.command(upgrade)
 app.command(import_file, name="import")
 app.command(propose, name="profile")
+app.command(imports.app)
+app.command(assertions.app)
+app.command(rules.app)
+app.command(reconcile.app)
 app.command(accounts)
 app.command(balances)
 app.command(register)

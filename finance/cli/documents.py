@@ -9,7 +9,7 @@ from typing import Any
 
 from finance.models import Account
 from finance.reports import RegisterLine, Verification
-from finance.statements import CsvProposal
+from finance.statements import CsvProposal, LineDecision
 from finance.statements.result import ImportResult, StatementResult
 
 Document = dict[str, Any]
@@ -77,6 +77,8 @@ def imported(result: ImportResult) -> Document:
     return {
         "file": result.file,
         "format": result.format,
+        "import": result.id,
+        "dry_run": result.is_dry_run,
         "statements": [_statement(statement) for statement in result.statements],
     }
 
@@ -97,6 +99,25 @@ def _statement(statement: StatementResult) -> Document:
         "opening_balance": as_written(statement.opening_balance),
         "closing_balance": as_written(statement.closing_balance),
         "closing_balance_matches": statement.closing_balance_matches,
+        "matched": statement.matched,
+        "possible_matches": statement.possible_matches,
+        **({"decisions": [_decision(each) for each in statement.decisions]} if statement.decisions else {}),
+    }
+
+
+def _decision(decision: LineDecision) -> Document:
+    return {
+        "number": decision.number,
+        "date": decision.date.isoformat(),
+        "amount": as_written(decision.amount),
+        "text": decision.text,
+        "decision": decision.decision,
+        "counter": decision.counter,
+        "payee": decision.payee,
+        "tags": list(decision.tags),
+        "rule": decision.rule,
+        "entry": None if decision.entry is None else str(decision.entry),
+        "reason": decision.reason,
     }
 
 

@@ -72,6 +72,38 @@ def imported(document: Document) -> Listing:
     )
 
 
+def decisions(document: Document) -> Listing:
+    """List what an import would do with each line of a file, and why."""
+    return Listing(
+        [
+            Column("Account"),
+            Column("Line", is_amount=True),
+            Column("Date"),
+            Column("Amount", is_amount=True),
+            Column("Text"),
+            Column("Decision"),
+            Column("Counter"),
+            Column("Rule", is_amount=True),
+            Column("Why"),
+        ],
+        [
+            [
+                statement["account"],
+                str(each["number"]),
+                each["date"],
+                each["amount"],
+                each["text"],
+                each["decision"],
+                each["counter"] or "",
+                str(each["rule"] or ""),
+                each["reason"] or "",
+            ]
+            for statement in document["statements"]
+            for each in statement.get("decisions", ())
+        ],
+    )
+
+
 def problems(document: Document) -> Listing:
     """List what contradicts the books."""
     return Listing(

@@ -279,6 +279,51 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_rebuilds_own_guard": _OWN_GUARD,
     "ck_rebuilds_sealed": _sealed("what was rebuilt stays on record", "leave it"),
     "fk_rebuilds_account_id_accounts": lambda detail: AccountNotFoundError(detail.get("account")),
+    # imports
+    "fk_statements_ledger_id_import_id_imports": _invalid("a statement names an import of its ledger"),
+    "ck_imports_file_sha256_length": _invalid("the SHA-256 of a file has 32 bytes"),
+    "ck_imports_undone_by_known": _invalid("an import that was undone says when and by whom"),
+    "ck_imports_undone_whole": _sealed("an import is undone with all of its lines", "mark those first"),
+    "ck_imports_sealed": _sealed("an import never changes", "undo it, and import the right file"),
+    "ck_statement_lines_undone_reversed": _sealed(
+        "a statement line is undone when the entry that it became is reversed", "undo its import as a whole"
+    ),
+    "ck_statement_lines_undone_unmatched": _sealed("a statement line that is matched is not undone", "unmatch it"),
+    # assertions
+    "fk_assertions_ledger_id_account_id_accounts": _invalid(
+        "an assertion is of an account of its ledger, and that account stays; close it instead"
+    ),
+    "fk_assertions_ledger_id_statement_id_statements": _invalid("an assertion names a statement of its ledger"),
+    "ck_assertions_kind_known": _invalid("an assertion's kind is opening, running, closing, position or hand"),
+    "ck_assertions_statement_known": _invalid("an assertion is of a statement, or else of kind hand"),
+    "ck_assertions_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
+    "ck_assertions_date_of_calendar": _invalid("an assertion is of a day of the years 1 to 9999"),
+    "ck_assertions_sealed": _sealed("what a statement asserts never changes", "leave it, or assert it anew by hand"),
+    # rules
+    "fk_rules_ledger_id_account_id_accounts": _invalid("a rule names accounts of its ledger; remove the rule first"),
+    "fk_rules_ledger_id_counter_id_accounts": _invalid("a rule names accounts of its ledger; remove the rule first"),
+    "ck_rules_comparison_known": _invalid("the text of a rule is contained, equal or a regular expression"),
+    "ck_rules_comparison_with_text": _invalid("a rule with a text says how it is compared"),
+    "ck_rules_direction_known": _invalid("the direction of a rule is in or out"),
+    "ck_rules_range_in_order": _invalid("the amounts of a rule are from 0, the minimum not above the maximum"),
+    "ck_rules_condition_stated": _invalid("a rule without a condition would take every line: state one"),
+    "ck_rules_result_stated": _invalid("a rule proposes an account, a payee or tags: state one"),
+    "ck_rules_text_length": _invalid("the text of a rule has 1 to 1000 characters"),
+    # matches and reconciliations
+    "pk_matches": lambda _: AlreadyExistsError("match of this statement line"),
+    "uq_matches_ledger_id_entry_id_posting": lambda _: AlreadyExistsError("match of this posting"),
+    "fk_matches_ledger_id_line_id_statement_lines": _invalid("a match names a statement line of its ledger"),
+    "ck_matches_posting_positive": _invalid("postings are numbered from 1"),
+    "ck_matches_of_equals": _invalid(
+        "a statement line is matched with a posting of the same account and amount, and not once it was undone"
+    ),
+    "ck_matches_reconciled": _sealed("the statement of this line is reconciled", "reopen it first"),
+    "ck_matches_sealed": _sealed("a match never changes", "take it back, and match anew"),
+    "pk_reconciliations": lambda _: AlreadyExistsError("reconciliation"),
+    "fk_reconciliations_ledger_id_statement_id_statements": _invalid(
+        "a reconciliation names a statement of its ledger"
+    ),
+    "ck_reconciliations_sealed": _sealed("a reconciliation never changes", "reopen the statement"),
     # statements
     "fk_statements_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
     "fk_statement_lines_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),

@@ -76,6 +76,12 @@ UPDATE statements AS s SET file_name = '{REDACTED}', bank_account = CASE WHEN a.
    AND NOT EXISTS (SELECT FROM statement_lines AS l
                     WHERE l.ledger_id = $1 AND l.statement_id = s.id AND l.date > $2)
 """  # noqa: S608 - our own text
+_IMPORTS = f"""
+UPDATE imports AS i SET file_name = '{REDACTED}'
+ WHERE i.ledger_id = $1
+   AND NOT EXISTS (SELECT FROM statements AS s
+                    WHERE s.ledger_id = $1 AND s.import_id = i.id AND s.file_name <> '{REDACTED}')
+"""  # noqa: S608 - our own text
 _ACCOUNTS = "UPDATE accounts SET metadata = '{}' WHERE ledger_id = $1 AND closed_on <= $2 AND metadata <> '{}'"
 _HOLDS = f"""
 UPDATE holds SET description = '{REDACTED}'

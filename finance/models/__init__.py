@@ -16,8 +16,13 @@
     |-- Redaction                   an act by which entries lost their words
     |   `-- RedactedEntry           one of those entries
     |-- Rebuild                     an account whose derived values were mended
-    `-- Statement                   what a bank sent
-        `-- StatementLine           raw, with the entry that it became
+    |-- Import                      one file of a bank
+    |   `-- Statement               what it says of one account
+    |       |-- StatementLine       raw, with the entry that it became
+    |       |   `-- Match           the posting that is the same event
+    |       `-- Reconciliation      somebody agreed with it
+    |-- Assertion                   a balance that somebody claims
+    `-- Rule                        what a line of a statement is about
     Erasure                         a ledger that was erased
 
 The database's own rules, functions and triggers, stand in `finance.models.guards`.
@@ -25,6 +30,7 @@ The database's own rules, functions and triggers, stand in `finance.models.guard
 
 from finance.models import guards
 from finance.models.account import Account, AccountType
+from finance.models.assertion import Assertion, AssertionKind, NewAssertion
 from finance.models.base import Base
 from finance.models.charts import Chart
 from finance.models.forgetting import Erasure, RedactedEntry, Redaction
@@ -35,15 +41,20 @@ from finance.models.ledger import Currency, Ledger
 from finance.models.new_entry import NewEntry, NewPosting
 from finance.models.price import NewPrice, Price
 from finance.models.rebuild import Rebuild
-from finance.models.statement import Statement, StatementLine
+from finance.models.reconciliation import Match, Reconciliation
+from finance.models.rule import Comparison, NewRule, Rule
+from finance.models.statement import Import, Statement, StatementLine
 
 guards.attach(Base.metadata)
 
 __all__ = [
     "Account",
     "AccountType",
+    "Assertion",
+    "AssertionKind",
     "Base",
     "Chart",
+    "Comparison",
     "Currency",
     "EntryKind",
     "EntryRevision",
@@ -51,19 +62,25 @@ __all__ = [
     "Erasure",
     "Hold",
     "HoldStatus",
+    "Import",
     "JournalEntry",
     "Ledger",
+    "Match",
     "MonthlyTotal",
+    "NewAssertion",
     "NewEntry",
     "NewHold",
     "NewPosting",
     "NewPrice",
+    "NewRule",
     "Payee",
     "Posting",
     "Price",
     "Rebuild",
+    "Reconciliation",
     "RedactedEntry",
     "Redaction",
+    "Rule",
     "Statement",
     "StatementLine",
     "Tag",

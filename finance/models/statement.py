@@ -1,4 +1,4 @@
-"""What a bank sent, as it came: statements and their lines."""
+"""What a bank sent, as it came: imports of files, their statements and their lines."""
 
 from __future__ import annotations
 
@@ -9,17 +9,39 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    FetchedValue,
     ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from finance.models.base import Base
+
+
+class Import(Base):
+    """One file that was brought into the books, as a whole. All that changes is that it is undone, once."""
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        CheckConstraint("octet_length(file_sha256) = 32", name="file_sha256_length"),
+        CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone_by_known"),
+    )
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    file_name: Mapped[str]
+    file_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    #: "ofx", "qif", "csv", "mt940", "camt.053", ...
+    format: Mapped[str]
+    imported_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    imported_by: Mapped[str] = mapped_column(server_default=text("CURRENT_USER"))
+    #: When what it had posted was reversed, and by which role; the database writes both.
+    undone_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
+    undone_by: Mapped[str | None] = mapped_column(server_onupdate=FetchedValue())
 
 
 class Statement(Base):
@@ -28,9 +50,11 @@ class Statement(Base):
     __tablename__ = "statements"
     __table_args__ = (
         ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
+        ForeignKeyConstraint(["ledger_id", "import_id"], ["imports.ledger_id", "imports.id"]),
         CheckConstraint("octet_length(file_sha256) = 32", name="file_sha256_length"),
         Index(None, "ledger_id", "bank_account", "bank", "id"),
         Index(None, "ledger_id", "account_id", "id"),
+        Index(None, "ledger_id", "import_id"),
     )
 
     ledger_id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,14 +77,25 @@ class Statement(Base):
     closing_balance: Mapped[Decimal | None]
     closing_on: Mapped[date | None]
     imported_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    #: The import that brought it.
+    import_id: Mapped[int | None]
 
 
 class StatementLine(Base):
-    """One line of a statement, raw and immutable, and the journal entry that it became."""
+    """One line of a statement as it came, and the journal entry that it became. It can be marked as undone, once."""
 
     __tablename__ = "statement_lines"
     __table_args__ = (
-        UniqueConstraint("ledger_id", "account_id", "fingerprint", "occurrence"),
+        # A line whose import was undone is kept, and may come again.
+        Index(
+            "uq_statement_lines_ledger_id_account_id_fingerprint_occurrence",
+            "ledger_id",
+            "account_id",
+            "fingerprint",
+            "occurrence",
+            unique=True,
+            postgresql_where=text("undone_at IS NULL"),
+        ),
         ForeignKeyConstraint(["ledger_id", "statement_id"], ["statements.ledger_id", "statements.id"]),
         ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
         ForeignKeyConstraint(["ledger_id", "entry_id"], ["journal_entries.ledger_id", "journal_entries.id"]),
@@ -95,5 +130,8 @@ class StatementLine(Base):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     #: The how-manieth of the lines with this fingerprint it is in its file, from 1.
     occurrence: Mapped[int] = mapped_column(Integer)
-    #: None for a line of amount zero and for a movement of securities: they post nothing.
+    #: None for a line of amount zero, for a movement of securities that posts nothing, and for one that was matched
+    #: with an entry that was there before it.
     entry_id: Mapped[uuid.UUID | None]
+    #: When its import was undone; the database writes the instant.
+    undone_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())

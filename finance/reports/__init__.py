@@ -1,5 +1,6 @@
 """Reports: SQL in, frozen dataclasses out."""
 
+from finance.reports.assertions import AssertedBalance
 from finance.reports.balance_sheet import BalanceSheet, Section
 from finance.reports.cash_flow import CashFlow, Flow
 from finance.reports.income_statement import IncomeStatement, MonthlyIncomeStatement, MonthlySection
@@ -12,6 +13,7 @@ from finance.reports.valuation import Valuation, ValuedAmount
 from finance.reports.verification import Problem, Progress, Verification
 
 __all__ = [
+    "AssertedBalance",
     "BalanceSheet",
     "CashFlow",
     "Flow",

@@ -11,6 +11,7 @@ from finance.models import Account
 from finance.money import total
 from finance.pagination import Page, require_limit
 from finance.reports import net_worth, register, verification
+from finance.reports.assertions import ASSERTED, AssertedBalance, judged
 from finance.reports.balance_sheet import BalanceSheet, balance_sheets
 from finance.reports.cash_flow import CashFlow, find_cash, read_cash_flows
 from finance.reports.hierarchy import require_depth
@@ -300,6 +301,21 @@ class Reports(SpendingReports):
         if await AccountRepository(self._scope).get(account_id) is None:
             raise AccountNotFoundError(account_id)
         return await register.read_page(self._scope.connection, self._scope.ledger_id, wish, start_on, end_on)
+
+    async def assertions(self, account: Account | int | None = None) -> tuple[AssertedBalance, ...]:
+        """Compare the balances that statements and users assert with the books as they are now.
+
+        They are in order of account and day. Statements whose import was undone assert nothing. Of several statements
+        of one account and day the last that was imported counts.
+
+        Args:
+            account: The account, or its id; None for all.
+
+        Database:
+            One SELECT, which reads the monthly totals of the accounts and a month's postings for each assertion.
+        """
+        account_id = account.id if isinstance(account, Account) else account
+        return tuple(judged(await self._scope.connection.fetch(ASSERTED, self._scope.ledger_id, account_id)))
 
     async def verify(self, *, progress: Watcher | None = None) -> Verification:
         """Compute everything derived again, and compare it with what is stored, in bounded memory.

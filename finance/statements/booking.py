@@ -6,9 +6,9 @@ import json
 from typing import Any
 from uuid import UUID
 
-from finance.errors import StatementFileError
 from finance.models import Account, NewEntry, NewPosting
 from finance.money import decimals
+from finance.repositories import Candidate, Labels, Proposal
 from finance.statements.fingerprint import CountedLine
 from finance.statements.statement import Statement, StatementLine
 
@@ -23,40 +23,55 @@ def moves_money(line: StatementLine) -> bool:
 
 
 def counter_name(line: StatementLine) -> str:
-    """Return the name of the account that takes the other side of *line*."""
+    """Return the name of the account that takes the other side of *line* where no rule says another."""
     return INCOME if line.amount > 0 else EXPENSES
 
 
-def check_bookable(line: StatementLine, statement: Statement, exponent: int, file: str) -> None:
-    """Check that *line* can be posted to an account in the currency of *statement*, which has *exponent* decimals.
+def why_refused(line: StatementLine, statement: Statement, exponent: int) -> str | None:
+    """Say why *line* cannot be posted to an account in the currency of *statement*, which has *exponent* decimals.
 
-    Raises:
-        StatementFileError: It cannot; says which line and why.
+    Returns:
+        Which line and why; None where it can be posted.
     """
     if line.currency not in (None, statement.currency):
         reason = (
-            f"its amount is in {line.currency}, its account in {statement.currency};"
-            " lines in several currencies are not supported yet"
+            f"its amount is in {line.currency}, its account in {statement.currency},"
+            " and what it moved on the account is not stated exactly"
         )
     elif decimals(line.amount) > exponent:
         reason = f"amount {line.amount:f} has more than the {exponent} decimals of {statement.currency}"
     else:
-        return
+        return None
     bank_id = f" (bank's id {line.bank_id})" if line.bank_id else ""
-    raise StatementFileError(file, f"transaction {line.number}{bank_id} of {line.date}: {reason}; nothing was imported")
+    return f"transaction {line.number}{bank_id} of {line.date}: {reason}"
 
 
-def entry_of(line: StatementLine, account: Account, counter: Account, entry_id: UUID) -> NewEntry:
-    """Make the entry that moves the amount of *line* between the bank's *account* and *counter*."""
+def entry_of(
+    line: StatementLine, account: Account, counter: Account, entry_id: UUID, rule: int | None = None
+) -> NewEntry:
+    """Make the entry that moves the amount of *line* between the bank's *account* and *counter*.
+
+    Its details name the *rule* that decided on the counter-account.
+    """
     description = line.payee or line.memo or line.type or ""
     memo = line.memo if line.memo != description else None
     # Changing the sign by arithmetic would round to 28 digits.
     postings = [NewPosting(account, line.amount, memo), NewPosting(counter, line.amount.copy_negate())]
-    return NewEntry(line.date, description, postings, id=entry_id)
+    return NewEntry(line.date, description, postings, id=entry_id, details={} if rule is None else {"rule": rule})
 
 
-def row_of(counted: CountedLine, entry: NewEntry | None) -> dict[str, Any]:
-    """Return the columns of `statement_lines` for a line that became *entry*."""
+def labels_of(proposal: Proposal) -> Labels | None:
+    """Return the payee and the tags that *proposal* gives to an entry; None where it gives neither."""
+    given: dict[str, Any] = {}
+    if proposal.payee is not None:
+        given["payee"] = proposal.payee
+    if proposal.tags:
+        given["tags"] = proposal.tags
+    return Labels(**given) if given else None
+
+
+def row_of(counted: CountedLine, entry: NewEntry | None, match: Candidate | None = None) -> dict[str, Any]:
+    """Return the columns of `statement_lines` for a line that became *entry*, or is the posting *match*."""
     line = counted.line
     return {
         "number": line.number,
@@ -72,4 +87,6 @@ def row_of(counted: CountedLine, entry: NewEntry | None) -> dict[str, Any]:
         "fingerprint": counted.fingerprint,
         "occurrence": counted.occurrence,
         "entry_id": None if entry is None else entry.id,
+        "matched_id": None if match is None else match.entry_id,
+        "posting": None if match is None else match.posting,
     }

@@ -3,7 +3,7 @@
 Two rules of other programs lose money. "The bank's id of a line (FITID) is unique": banks repeat one id for a
 payment and its fee, use it again next year, or leave it out. "Equal lines are one line": two coffees on one day
 are two. So a line has a fingerprint of what makes it the same line in another file, and an occurrence: it is
-the how-manieth of its kind in its file. It is new if the books hold fewer of its kind. A file that comes again, or one
+the how-manieth of its kind in its file. It is new if the books do not hold that one. A file that comes again, or one
 that overlaps, then adds exactly what was not there, and two equal lines of one file are both kept.
 
 What the rule cannot know: a bank that makes up new ids for old lines in each file has its lines taken as new,

@@ -11,6 +11,7 @@ from finance import models
 from finance.errors import InvalidError, StatementFileError
 from finance.integrity import translated
 from finance.models import AccountType
+from finance.repositories import is_not_undone
 from finance.statements.booking import EXPENSES, INCOME
 from finance.statements.statement import Statement, StatementFile
 from finance.unit_of_work import UnitOfWork
@@ -143,7 +144,7 @@ async def _is_of_another(uow: UnitOfWork, name: str, statement: Statement, owner
     imported = (
         select(models.Statement.bank, models.Statement.bank_account)
         .join(models.Account, models.Account.id == models.Statement.account_id)
-        .where(models.Account.ledger_id == uow.ledger_id, models.Account.name == name)
+        .where(models.Account.ledger_id == uow.ledger_id, models.Account.name == name, is_not_undone())
         .order_by(models.Statement.id.desc())
         .limit(1)
     )

@@ -15,6 +15,26 @@ from typing import Literal
 from finance.money import total
 
 LineKind = Literal["cash", "security"]
+MovementKind = Literal["exchange", "reinvest", "cash", "transfer", "split"]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What a line of kind `"security"` moves.
+
+    Attributes:
+        kind: `"exchange"` of money for a security or back; `"reinvest"`, income that became a security; `"cash"`,
+            income or a cost that a security brought; `"transfer"` of a security from or to another account; `"split"`.
+        security: The security's id, such as its CUSIP or ISIN: the currency in which it is counted.
+        units: How much of it comes; with a minus sign, goes. 0 for `"cash"`.
+        cash: What money comes, in the statement's currency; with a minus sign, goes. Of `"reinvest"` what the security
+            cost, which the account's money never saw; 0 where there is none.
+    """
+
+    kind: MovementKind
+    security: str
+    units: Decimal
+    cash: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +42,8 @@ class StatementLine:
     """One line of a statement.
 
     A line of kind `"cash"` changes the account's balance by `amount`. A line of kind `"security"` (a purchase, a
-    sale, a dividend inside an investment account) carries amount 0, because its effect on cash is not
-    imported yet; its figures are in `raw`.
+    sale, a dividend inside an investment account) carries amount 0; its effect is in `movement`, and its figures
+    are in `raw`.
 
     Attributes:
         number: Position in its statement, from 1.
@@ -35,6 +55,7 @@ class StatementLine:
         type: `"DEBIT"`, `"ATM"`, ... or the kind of security movement (`"BUYSTOCK"`), upper case; in CAMT the bank
             transaction code (`"PMNT-RCDT-ESCT"`) or the bank's own, in MT940 the type of transaction (`"NTRF"`).
         currency: What the line itself says its amount is in (ISO 4217, upper case); None says the statement's.
+        movement: Of a line of kind `"security"` what it moves; None where that is not known, as in QIF.
         raw: Every element of the line by name, as the bank wrote it but for the white space around it: `"TRNAMT"`,
             nested ones as `"CURRENCY.CURSYM"`, a repeated one as `"MEMO[2]"`, text between elements as `"#text"`.
             In CAMT with attributes (`"Amt@Ccy"`), and with the details of every payment that the entry sums up
@@ -52,6 +73,7 @@ class StatementLine:
     check_number: str | None = None
     currency: str | None = None
     raw: Mapping[str, str] = field(default_factory=dict, hash=False)
+    movement: Movement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +90,10 @@ class Statement:
             from the first balance.
         closing_balance: The booked balance that the bank claims at the end of `closing_on`, with the decimals as
             written; of a page of an MT940 (field :62M:), at the end of the page.
+        daily_balances: What the account had at the end of a day, as the file states it between its lines, the oldest
+            first; of CSV where the lines are in the order of their dates.
+        positions: How much of each security the broker says is there at the end of `positions_on`.
+        positions_on: The day of `positions`.
         pending: How many lines the bank announces as not booked yet; they are not among `lines`. In CAMT those with the
             status PDNG, INFO or FUTR, in MT942 those with the mark EC or ED.
     """
@@ -84,6 +110,9 @@ class Statement:
     closing_balance: Decimal | None = None
     closing_on: date | None = None
     pending: int = 0
+    daily_balances: tuple[tuple[date, Decimal], ...] = ()
+    positions: tuple[tuple[str, Decimal], ...] = ()
+    positions_on: date | None = None
 
     @property
     def sum(self) -> Decimal:

@@ -140,8 +140,12 @@ REFUSED: dict[str, tuple[str, type[FinanceError]]] = {
             "unsettled": SealedError,
             "entry_revisions": SealedError,
             "holds": SealedError,
+            "imports": SealedError,
             "statements": SealedError,
             "statement_lines": SealedError,
+            "assertions": SealedError,
+            "matches": SealedError,
+            "reconciliations": SealedError,
             "ledgers": SealedError,
             "currencies": SealedError,
             "accounts": SealedError,
@@ -247,15 +251,25 @@ async def test_core_cannot_change_or_delete_an_entry(victim: Victim, statement: 
 async def test_a_bank_statement_is_sealed(victim: Victim) -> None:
     """What a bank sent stays as it came."""
     await victim.db.execute(
-        "INSERT INTO statements (ledger_id, account_id, file_name, file_sha256, format, currency)"
-        " VALUES ($1, $2, 'a.ofx', sha256('a'), 'ofx', 'EUR')",
+        "WITH file AS (INSERT INTO imports (ledger_id, file_name, file_sha256, format)"
+        " VALUES ($1, 'a.ofx', sha256('a'), 'ofx')),"
+        " statement AS (INSERT INTO statements (ledger_id, account_id, file_name, file_sha256, format, currency)"
+        " VALUES ($1, $2, 'a.ofx', sha256('a'), 'ofx', 'EUR') RETURNING id)"
+        " INSERT INTO statement_lines (ledger_id, statement_id, number, account_id, date, amount, currency, kind, raw,"
+        " fingerprint, occurrence, entry_id)"
+        " SELECT $1, id, 1, $2, '2026-01-01', 1, 'EUR', 'cash', '{}', sha256('a'), 1, $3 FROM statement",
         victim.ledger.id,
         victim.checking,
+        victim.entry,
     )
     for attack in (
         "UPDATE statements SET file_name = 'b'",
         "DELETE FROM statements",
-        "UPDATE statement_lines SET amount = 1",
+        "UPDATE statement_lines SET amount = 2",
+        "UPDATE statement_lines SET amount = 2, undone_at = now()",
+        "UPDATE statement_lines SET undone_at = now()",
+        "UPDATE imports SET file_name = 'b'",
+        "DELETE FROM imports",
         "DELETE FROM statement_lines",
     ):
         await assert_refused(victim, attack + ";", SealedError)

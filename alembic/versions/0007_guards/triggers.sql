@@ -29,8 +29,6 @@ CREATE TRIGGER entry_revisions_no_update BEFORE UPDATE ON entry_revisions FOR EA
 CREATE TRIGGER entry_revisions_guard_update AFTER UPDATE ON entry_revisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_entry_revisions_derived')
 CREATE TRIGGER statements_no_update BEFORE UPDATE ON statements FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_statements_sealed')
 CREATE TRIGGER statements_guard_update AFTER UPDATE ON statements REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_statements_sealed')
-CREATE TRIGGER statement_lines_no_update BEFORE UPDATE ON statement_lines FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_statement_lines_sealed')
-CREATE TRIGGER statement_lines_guard_update AFTER UPDATE ON statement_lines REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_statement_lines_sealed')
 CREATE TRIGGER payees_no_truncate BEFORE TRUNCATE ON payees FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ck_payees_sealed')
 CREATE TRIGGER payees_guard_delete BEFORE DELETE ON payees FOR EACH ROW EXECUTE FUNCTION guard_removal('payees')
 CREATE TRIGGER tags_guard_delete BEFORE DELETE ON tags FOR EACH ROW EXECUTE FUNCTION guard_removal('tags')

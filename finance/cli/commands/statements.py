@@ -14,9 +14,11 @@ from cyclopts import Parameter
 
 from finance import UnitOfWork
 from finance.cli import documents, tables
+from finance.cli.answers import write_answer
 from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
+from finance.cli.commands.reports import Csv
 from finance.cli.terminal import progress, tell, write_document, write_json, write_listing
-from finance.errors import CurrencyError
+from finance.errors import CurrencyError, InvalidError
 from finance.money import iso_currency, total
 from finance.statements import CsvProfile, StatementFile, parse_statements, propose_profile, reading
 from finance.statements.dates import DateOrder
@@ -26,6 +28,8 @@ from finance.statements.result import ImportResult, StatementResult
 #: Bytes to read, and lines to import, that take long enough to show how far it is.
 _LONG_FILE = 100_000
 _LONG_WORK = 1_000
+#: The exit status of a dry run of a file that would be refused.
+BAD_FILE = 2
 
 
 @Parameter(name="*")
@@ -52,22 +56,34 @@ def import_file(
         Path | None, Parameter(help="How the bank writes CSV: a TOML file; `finance profile` proposes one.")
     ] = None,
     unstated: Unstated = NOTHING_UNSTATED,
+    match: Annotated[
+        bool, Parameter(negative="", help="Take lines for entries that are there, of the same amount and days.")
+    ] = False,
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="Write nothing; say of each line what would become of it, and why.")
+    ] = False,
+    csv: Csv = False,
     where: Where = HERE,
-) -> None:
+) -> int:
     """Import what the bank sent: all of the file that is new, or nothing.
 
     A file that comes again, or overlaps an earlier one, adds only what is new.
     """
+    if csv and not dry_run:
+        raise InvalidError("--csv lists the lines of a --dry-run: give both")
     with progress("Reading", is_long=_size(file) > _LONG_FILE):
         read = _read(file, profile, unstated)
-    result = asyncio.run(_import(read, account, where))
+    result = asyncio.run(_import(read, account, where, match=match, dry_run=dry_run))
     document = documents.imported(result)
-    if where.json:
-        write_json(document)
+    if dry_run and not where.json:
+        write_answer(document, tables.decisions, csv=csv, json=False)
+    elif where.json:
+        write_answer(document, tables.imported, csv=csv, json=True)
     else:
         write_listing(tables.imported(document))
     for remark in remarks(result):
         tell(remark)
+    return BAD_FILE if result.refused else 0
 
 
 def propose(
@@ -91,7 +107,9 @@ def propose(
         tell(remark)
 
 
-async def _import(file: StatementFile, account: str | None, where: Where) -> ImportResult:
+async def _import(
+    file: StatementFile, account: str | None, where: Where, *, match: bool, dry_run: bool
+) -> ImportResult:
     async with connected(where) as db:
         is_new = await find_ledger(db, where) is None
         base_currency = where.base_currency or _currency_of(file) or DEFAULT_CURRENCY
@@ -99,17 +117,24 @@ async def _import(file: StatementFile, account: str | None, where: Where) -> Imp
         with progress("Importing", is_long=lines > _LONG_WORK) as show:
 
             async def work(uow: UnitOfWork) -> ImportResult:
-                return await import_statements(uow, file, account=account, progress=show)
+                result = await import_statements(
+                    uow, file, account=account, match=match, dry_run=dry_run, progress=show
+                )
+                if dry_run:
+                    await uow.rollback()  # and with it a ledger that is not there yet
+                return result
 
             # One transaction with the ledger that it may make: a file that is refused leaves nothing.
             result = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-        if is_new:
+        if is_new and not dry_run:
             tell_of_new_ledger(where, base_currency.upper())
         return result
 
 
 def remarks(result: ImportResult) -> Iterator[str]:
     """Yield what the user should know of an import that went well: what was left out, and what does not add up."""
+    if result.refused:
+        yield f"{result.file}: lines that keep the file out, so that nothing of it would be imported: {result.refused}"
     listed = sum(statement.currency is None for statement in result.statements)
     if listed:
         yield f"{result.file}: accounts that it lists without a statement, and that were not opened: {listed}"
@@ -120,8 +145,14 @@ def remarks(result: ImportResult) -> Iterator[str]:
 def _remarks_on(statement: StatementResult) -> Iterator[str]:
     if statement.securities:
         yield (
-            f"{statement.account}: securities are not supported yet;"
-            f" lines that move them, kept but not posted: {statement.securities}"
+            f"{statement.account}: lines that move securities in a way that is not known or in another currency,"
+            f" kept but not posted: {statement.securities} (--dry-run says why)"
+        )
+    if statement.possible_matches:
+        yield (
+            f"{statement.account}: lines that may be entries which were there, and are posted beside them:"
+            f" {statement.possible_matches}; --match takes them for those (--dry-run shows them, and `finance imports"
+            " undo` takes an import back)"
         )
     if statement.pending:
         yield f"{statement.account}: lines that the bank has not booked yet, left out: {statement.pending}"

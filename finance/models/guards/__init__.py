@@ -40,6 +40,11 @@ FUNCTIONS = (
     "close_holds",
     "stamp_closing",
     "rebuild_account",
+    "guard_undone_line",
+    "guard_undone_import",
+    "check_matches",
+    "keep_matches",
+    "keep_assertions",
     "guard_label",
     "guard_merge",
     "ledger_tables",
@@ -63,6 +68,11 @@ PLAIN = frozenset(
         "close_period",
         "stamp_closing",
         "ledger_tables",
+        "guard_undone_line",
+        "guard_undone_import",
+        "check_matches",
+        "keep_matches",
+        "keep_assertions",
     )
 )
 
@@ -113,8 +123,13 @@ def _triggers() -> tuple[Trigger, ...]:
     sealed = [
         _refused(table, verb, f"ck_{table}_sealed") for table, verbs in _SEALED.items() for verb in (*verbs, "TRUNCATE")
     ]
+    kept = [
+        _refused(table, verb, f"ck_{table}_sealed")
+        for table in ("assertions", "matches", "reconciliations")
+        for verb in ("UPDATE", "TRUNCATE")
+    ]
     erased = [each for table in (*_SEALED, "entry_revisions") if table != "erasures" for each in _removed(table)]
-    worded = ("postings", "entry_revisions", "statements", "statement_lines")
+    worded = ("postings", "entry_revisions", "statements")
     redacted = [each for table in worded for each in _redacted(table)]
     # What the guards write themselves, they write with these verbs and no others.
     own_verbs = {
@@ -143,7 +158,7 @@ def _triggers() -> tuple[Trigger, ...]:
     ]
     labels = [each for table in ("payees", "tags") for each in _label_triggers(table)]
     admitted = [_admit("journal_entries", "INSERT"), _admit("postings", "INSERT"), _admit("holds", "UPDATE")]
-    return (*sealed, *erased, *redacted, *derived, *untruncated, *removed, *labels, *admitted, *_ROW_TRIGGERS)
+    return (*sealed, *erased, *redacted, *kept, *derived, *untruncated, *removed, *labels, *admitted, *_ROW_TRIGGERS)
 
 
 def _label_triggers(table: str) -> tuple[Trigger, ...]:
@@ -164,11 +179,13 @@ def _label_triggers(table: str) -> tuple[Trigger, ...]:
     )
 
 
-# What is sealed, and the verbs that are refused outright, TRUNCATE besides. What of an entry or a hold may change, and
-# what is redacted of the others, is told by triggers of their own, and what goes with its ledger by another.
+# What is sealed, and the verbs that are refused outright, TRUNCATE besides. What of an entry, a hold, an import or a
+# line may change, and what is redacted of the others, is told by triggers of their own, and what goes with its ledger
+# by another.
 _SEALED: dict[str, tuple[str, ...]] = {
     "journal_entries": (),
     "postings": (),
+    "imports": (),
     "statements": (),
     "statement_lines": (),
     "holds": (),
@@ -329,6 +346,26 @@ _ROW_TRIGGERS = (
         "AFTER INSERT",
         "REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redact_entries()",
     ),
+    Trigger(
+        "statement_lines_guard_update",
+        "statement_lines",
+        "BEFORE UPDATE",
+        "FOR EACH ROW EXECUTE FUNCTION guard_undone_line()",
+    ),
+    Trigger("imports_guard_update", "imports", "BEFORE UPDATE", "FOR EACH ROW EXECUTE FUNCTION guard_undone_import()"),
+    Trigger(
+        "assertions_guard_delete",
+        "assertions",
+        "BEFORE DELETE",
+        "FOR EACH ROW WHEN (OLD.statement_id IS NOT NULL) EXECUTE FUNCTION keep_assertions()",
+    ),
+    Trigger(
+        "matches_check",
+        "matches",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_matches FOR EACH STATEMENT EXECUTE FUNCTION check_matches()",
+    ),
+    Trigger("matches_keep", "matches", "BEFORE DELETE", "FOR EACH ROW EXECUTE FUNCTION keep_matches()"),
     Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
 )
 

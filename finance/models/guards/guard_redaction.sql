@@ -31,17 +31,6 @@ BEGIN
            AND EXISTS (SELECT FROM redacted_entries AS x JOIN redactions AS r
                            ON r.ledger_id = x.ledger_id AND r.id = x.redaction_id
                         WHERE x.ledger_id = n.ledger_id AND x.entry_id = n.entry_id AND r.redacted_xid = this_xid);
-    ELSIF starts_with(TG_TABLE_NAME, 'statement_lines') THEN
-        SELECT count(*) INTO allowed_count
-          FROM old_rows AS o JOIN new_rows AS n ON n.ledger_id = o.ledger_id AND n.id = o.id
-         WHERE (to_jsonb(o) - '{payee,memo,check_number,raw}'::text[])::text
-               = (to_jsonb(n) - '{payee,memo,check_number,raw}'::text[])::text
-           AND coalesce(n.payee, n.memo, n.check_number) IS NULL AND n.raw = '{}'
-           AND EXISTS (SELECT FROM redactions AS r
-                        WHERE r.ledger_id = n.ledger_id AND r.redacted_xid = this_xid
-                          AND (r.through >= n.date OR EXISTS (
-                              SELECT FROM redacted_entries AS x WHERE x.ledger_id = r.ledger_id
-                                 AND x.redaction_id = r.id AND x.entry_id = n.entry_id)));
     ELSE
         SELECT count(*) INTO allowed_count
           FROM old_rows AS o JOIN new_rows AS n ON n.ledger_id = o.ledger_id AND n.id = o.id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,11 +15,15 @@ from finance.statements.flaw import FlawError
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """The balances before the oldest line and after the newest, and its day; None where the file cannot tell."""
+    """The balances before the oldest line and after the newest, and its day; None where the file cannot tell.
+
+    `daily` has the balance after the last line of each day, the oldest first.
+    """
 
     opening: Decimal | None = None
     closing: Decimal | None = None
     closing_on: date | None = None
+    daily: tuple[tuple[date, Decimal], ...] = ()
 
 
 def check_balances(lines: Sequence[Booked]) -> Balances:
@@ -70,4 +75,16 @@ def _balances(oldest_first: Sequence[Booked]) -> Balances:
         opening=total([oldest_first[first].balance or Decimal(0), *before]),
         closing=total([oldest_first[last].balance or Decimal(0), *after]),
         closing_on=max(each.line.date for each in oldest_first),
+        daily=tuple(_daily(oldest_first)),
     )
+
+
+def _daily(oldest_first: Sequence[Booked]) -> Iterator[tuple[date, Decimal]]:
+    """Yield the balance after the last line of each day; nothing where the days are not in order."""
+    days = [each.line.date for each in oldest_first]
+    if days != sorted(days):
+        return
+    for day, lines in itertools.groupby(oldest_first, key=lambda each: each.line.date):
+        balance = list(lines)[-1].balance
+        if balance is not None:
+            yield day, balance

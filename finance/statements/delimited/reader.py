@@ -71,4 +71,5 @@ def _statement(profile: CsvProfile, account: str, currency: str | None, lines: l
         opening_balance=balances.opening,
         closing_balance=balances.closing,
         closing_on=balances.closing_on,
+        daily_balances=balances.daily,
     )

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from finance.statements.flaw import FlawError, plain
 from finance.statements.ofx.fields import optional, required
+from finance.statements.ofx.movements import read_movement
 from finance.statements.ofx.tree import Element
 from finance.statements.ofx.values import amount, calendar_date
 from finance.statements.statement import StatementLine
@@ -87,6 +88,7 @@ def _security(element: Element, number: int) -> StatementLine:
         memo=details.value("MEMO"),
         currency=_currency(owner, element),
         raw=element.flattened(),
+        movement=read_movement(owner, element),
     )
 
 

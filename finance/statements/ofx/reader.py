@@ -14,6 +14,7 @@ from finance.statements.ofx.fields import optional, optional_date
 from finance.statements.ofx.header import decode
 from finance.statements.ofx.lines import read_lines
 from finance.statements.ofx.markup import normalise
+from finance.statements.ofx.movements import read_positions
 from finance.statements.ofx.tree import Element, build
 from finance.statements.ofx.values import amount
 from finance.statements.statement import Statement, StatementFile, StatementLine
@@ -73,6 +74,8 @@ def _statement(element: Element) -> Statement:
         ends_on=optional_date(_OWNER, period, "DTEND"),
         closing_balance=optional(_OWNER, balance, "BALAMT", amount) if balance else None,
         closing_on=optional_date(_OWNER, balance, "DTASOF") if balance else None,
+        positions=tuple(read_positions(_OWNER, element)),
+        positions_on=optional_date(_OWNER, element, "DTASOF"),
         pending=sum(inner.name == "STMTTRNP" for inner in element.walk()),
     )
 
