@@ -109,7 +109,8 @@ def test_verify_counts_and_finds_nothing(run: Run) -> None:
     outcome = run("verify", "--json")
 
     assert outcome.status == 0
-    assert outcome.document == {"ledger": "main", "accounts": 5, "entries": 5, "postings": 10, "problems": []}
+    counts = {"accounts": 5, "entries": 5, "postings": 10, "redacted": 0}
+    assert outcome.document == {"ledger": "main", **counts, "problems": []}
 
 
 async def test_verify_fails_when_the_books_contradict_themselves(run: Run, db: DatabaseManager) -> None:
