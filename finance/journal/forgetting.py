@@ -78,9 +78,10 @@ UPDATE statements AS s SET file_name = '{REDACTED}', bank_account = CASE WHEN a.
 """  # noqa: S608 - our own text
 _IMPORTS = f"""
 UPDATE imports AS i SET file_name = '{REDACTED}'
- WHERE i.ledger_id = $1
+ WHERE i.ledger_id = $1 AND i.file_name <> '{REDACTED}'
    AND NOT EXISTS (SELECT FROM statements AS s
-                    WHERE s.ledger_id = $1 AND s.import_id = i.id AND s.file_name <> '{REDACTED}')
+                     LEFT JOIN statement_lines AS l ON l.ledger_id = $1 AND l.statement_id = s.id AND l.date > $2
+                    WHERE s.ledger_id = $1 AND s.import_id = i.id AND (s.file_name <> '{REDACTED}' OR l.id IS NOT NULL))
 """  # noqa: S608 - our own text
 _ACCOUNTS = "UPDATE accounts SET metadata = '{}' WHERE ledger_id = $1 AND closed_on <= $2 AND metadata <> '{}'"
 _HOLDS = f"""
@@ -137,7 +138,7 @@ async def redact(
     assert record is not None  # noqa: S101 - it was inserted
     await connection.execute(_REDACT, ledger_id, ids, record["id"])
     if through is not None:
-        for statement in (_LINES, _STATEMENTS, _ACCOUNTS, _HOLDS):
+        for statement in (_LINES, _STATEMENTS, _IMPORTS, _ACCOUNTS, _HOLDS):
             await connection.execute(statement, ledger_id, through)
     removed = [
         _count(await connection.execute(statement, ledger_id, unused))
