@@ -24,7 +24,7 @@ _CHUNK = 2000
 _BAD_EXPRESSION = "2201B"
 
 _CHECK = "SELECT '' ~* $1"
-_TEXTS = "SELECT id, text FROM rules WHERE ledger_id = $1 AND text IS NOT NULL"
+_TEXTS = "SELECT id, coalesce(text, '') AS text FROM rules WHERE ledger_id = $1"
 # Each rule goes over all lines, so that its expression is compiled once. Upper and lower case of the texts to contain
 # or equal are folded by the caller: the database would do as its locale says.
 _PROPOSE = """
@@ -125,13 +125,13 @@ class RuleRepository(Repository[Rule]):
             currency: Of the account.
 
         Database:
-            One SELECT, and one for 2,000 lines, which tries each rule on all of them.
+            One SELECT, and with rules one for 2,000 lines, which tries each rule on all of them.
         """
         given = list(lines)
         rows = await self._scope.connection.fetch(_TEXTS, self._scope.ledger_id)
         texts = {row["id"]: row["text"].casefold() for row in rows}
         found: dict[int, Proposal] = {}
-        for start in range(0, len(given), _CHUNK):
+        for start in range(0, len(given) if texts else 0, _CHUNK):
             chunk = given[start : start + _CHUNK]
             found |= await self._proposed(chunk, texts, account=account, currency=currency)
         return found

@@ -34,7 +34,7 @@ class Plan:
         proposals: What rules say of new lines, by their numbers.
         matches: The entries that new lines are, by the lines' numbers.
         possible: The entries that new lines may be, though they are posted, by the lines' numbers.
-        exponent: The decimals of the statement's currency.
+        exponent: The decimals of the statement's currency, where a line moves securities.
     """
 
     statement: Statement
@@ -115,8 +115,12 @@ async def plan(
         proposals,
         matches={number: each for number, each in possible.items() if number in accepted},
         possible={number: each for number, each in possible.items() if number not in accepted},
-        exponent=(await uow.currencies.get_or_open(currency)).exponent,
+        exponent=(await uow.currencies.get_or_open(currency)).exponent if _moves_securities(statement) else 0,
     )
+
+
+def _moves_securities(statement: Statement) -> bool:
+    return any(line.kind == "security" for line in statement.lines)
 
 
 async def _new_lines(uow: UnitOfWork, lines: list[CountedLine], account: Account | None) -> list[CountedLine]:

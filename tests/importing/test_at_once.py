@@ -16,7 +16,8 @@ from .files import CHECKING, FIRST, balance, file, line, statement
 
 async def import_alone(db: DatabaseManager, books: Ledger, given: StatementFile, account: str | None = None) -> int:
     """Import in a unit of work of its own, and give the number of new lines."""
-    async with db.unit_of_work(books) as uow:
+    # On a busy machine the others may take longer than what a lock is waited for otherwise.
+    async with db.unit_of_work(books, lock_timeout=60) as uow:
         return (await import_statements(uow, given, account=account)).added
 
 
