@@ -19,6 +19,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from finance.lettering import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -50,11 +52,6 @@ def tell(message: str) -> None:
     """Write one line for people to standard error."""
     sys.stderr.write(f"finance: {printable(message)}\n")
     sys.stderr.flush()
-
-
-def printable(text: str) -> str:
-    """Return *text* on one line, without the control characters by which a bank's text could command a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
 def write_json(document: Any) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -19,6 +16,7 @@ from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_led
 from finance.cli.terminal import write_json, write_text
 from finance.errors import InvalidError
 from finance.exports import Loaded, beancount_lines, csv_lines, load_csv
+from finance.files import whole_file
 
 _LINES: dict[str, Callable[[UnitOfWork], AsyncIterator[str]]] = {"csv": csv_lines, "beancount": beancount_lines}
 
@@ -41,7 +39,7 @@ async def export(
             raise InvalidError("--json describes the file that --output names; without one, the export is the output")
         await _export(where, _LINES[format], sys.stdout.buffer)
         return
-    with _whole(output) as part:
+    with whole_file(output) as part:
         written = await _export(where, _LINES[format], part)
     if where.json:
         write_json({"file": str(output), "format": format, "bytes": written})
@@ -73,27 +71,6 @@ async def load(
         write_text(
             f"{file.name}: {loaded.entries} entries, {loaded.postings} postings, {loaded.accounts} accounts opened"
         )
-
-
-@contextlib.contextmanager
-def _whole(output: Path) -> Iterator[BinaryIO]:
-    """Lend a file beside *output*, readable by its owner only, which takes that name when the block ends well.
-
-    Raises:
-        InvalidError: It cannot be written there.
-    """
-    part = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
-        part = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        part.replace(output)
-    except OSError as error:
-        raise InvalidError(f"{output}: the file cannot be written: {error.strerror or error}") from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
 
 
 async def _export(where: Where, lines: Callable[[UnitOfWork], AsyncIterator[str]], to: BinaryIO) -> int:
