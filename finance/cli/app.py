@@ -14,7 +14,14 @@ import finance
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.exports import export, load
 from finance.cli.commands.register import register
-from finance.cli.commands.reports import balance_sheet, cash_flow, income_statement, net_worth, spending
+from finance.cli.commands.reports import (
+    balance_sheet,
+    cash_flow,
+    income_statement,
+    net_worth,
+    spending,
+    trial_balance,
+)
 from finance.cli.commands.roles import roles
 from finance.cli.commands.statements import import_file, propose
 from finance.cli.commands.upgrade import upgrade
@@ -60,6 +67,7 @@ app.command(balances)
 app.command(register)
 app.command(income_statement)
 app.command(balance_sheet)
+app.command(trial_balance)
 app.command(net_worth)
 app.command(cash_flow)
 app.command(spending)

@@ -15,6 +15,7 @@ from finance.reports import (
     NetWorth,
     Section,
     Spending,
+    TrialBalance,
 )
 
 Exponents = Mapping[str, int]
@@ -59,6 +60,31 @@ def balance_sheets(found: Sequence[BalanceSheet], exponents: Exponents) -> list[
         }
         for each in found
     ]
+
+
+def trial_balance(found: TrialBalance, exponents: Exponents) -> Document:
+    """Describe a trial balance."""
+    return {
+        "on": None if found.on is None else found.on.isoformat(),
+        "accounts": [
+            {
+                "account": row.account,
+                "type": row.type,
+                "currency": row.currency,
+                "debit": padded(row.debit, exponents[row.currency]),
+                "credit": padded(row.credit, exponents[row.currency]),
+            }
+            for row in found.rows
+        ],
+        "totals": [
+            {
+                "currency": currency,
+                "debit": padded(debit, exponents[currency]),
+                "credit": padded(credit, exponents[currency]),
+            }
+            for currency, (debit, credit) in found.totals().items()
+        ],
+    }
 
 
 def net_worths(found: Sequence[NetWorth], exponents: Exponents) -> list[Document]:

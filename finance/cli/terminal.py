@@ -24,10 +24,15 @@ from finance.lettering import printable
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a listing. One of amounts is aligned to the right and never broken."""
+    """A column of a listing. One of amounts is aligned to the right and never broken.
+
+    `is_day` says that its cells are days, and `is_month` that its title is a month, as in 2026-01.
+    """
 
     title: str
     is_amount: bool = False
+    is_day: bool = False
+    is_month: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,11 @@ def tell(message: str) -> None:
     """Write one line for people to standard error."""
     sys.stderr.write(f"finance: {printable(message)}\n")
     sys.stderr.flush()
+
+
+def shows_colours() -> bool:
+    """Say whether standard output is a terminal whose user did not decline colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def write_json(document: Any) -> None:
