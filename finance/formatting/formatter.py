@@ -151,7 +151,8 @@ def _locale(name: str) -> Any:
     try:
         return babel.Locale.parse(name, sep="-" if "-" in name else "_")
     except (babel.UnknownLocaleError, ValueError, TypeError):
-        raise InvalidError(f"locale {name!r} is not one that CLDR knows; write it like de, de_CH or pt_BR") from None
+        known = "is not one that CLDR knows; write it like de, de_CH or pt_BR"
+        raise InvalidError(f"locale {name[:40]!r} {known}") from None
 
 
 def _exact(value: Amount) -> Decimal:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finance.errors import AmountError, InvalidError
 from finance.extras import library
-from finance.money import EXPONENT_MAX, decimals
+from finance.money import EXPONENT_MAX
 
 if TYPE_CHECKING:
     import pyarrow
@@ -19,6 +19,7 @@ Column = tuple[str, Kind]
 
 # Digits that Arrow's two types of decimals hold.
 _NARROW, _WIDE = 38, 76
+_LONG = Context(prec=1000)
 _EXACT = Context(prec=_WIDE + EXPONENT_MAX, traps=[Inexact, InvalidOperation])
 
 
@@ -109,9 +110,11 @@ def digits_before_point(amount: Decimal) -> int:
 
 
 def _decimals(amount: Decimal) -> int:
+    """Count the decimals that *amount* needs, also where it is longer than any of the books."""
     if not amount.is_finite():
         raise AmountError(amount, "is not a finite number")
-    return decimals(amount)
+    exponent = amount.normalize(_LONG).as_tuple().exponent
+    return max(0, -int(exponent))
 
 
 def _at_scale(amount: Decimal, scale: int) -> Decimal:

@@ -12,7 +12,7 @@ from finance.money import decimals
 # Steps between ticks that people count in.
 _STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 _EXACT = Context(prec=200)
-_MONTHS = (1, 2, 3, 4, 6, *(12 * years for years in (1, 2, 5, 10, 20, 25, 50)))
+_MONTHS = (1, 2, 3, 4, 6, *(12 * years for years in (1, 2, 5, 10, 20, 25, 50, 100)))
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

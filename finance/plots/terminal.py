@@ -46,7 +46,8 @@ def _legend(panel: OverTime, width: int, *, colour: bool) -> Iterator[str]:
         (panel.currency, panel.currency),
         (f"█ {panel.up.title} above", f"{_coloured('█', style.UP_CODE, colour=colour)} {panel.up.title} above"),
         (f"█ {panel.down.title} below", f"{_coloured('█', style.DOWN_CODE, colour=colour)} {panel.down.title} below"),
-        (f"⠒ {panel.net.title}, at last {last}",) * 2,
+        (f"⠒ {panel.net.title}",) * 2,
+        (f"at last {last}",) * 2,
     ]
     line, taken = "", 0
     for plain, shown in parts:

@@ -67,9 +67,9 @@ class Reports:
                     row["name"],
                     row["type"],
                     row["currency"],
-                    debit=max(balances.get(row["id"], zero), zero),
-                    # A minus sign would round to 28 digits.
-                    credit=max(balances.get(row["id"], zero).copy_negate(), zero),
+                    debit=max(zero, balances.get(row["id"], zero)),
+                    # A minus sign would round to 28 digits; of two zeros the first is taken, which has no sign.
+                    credit=max(zero, balances.get(row["id"], zero).copy_negate()),
                 )
                 for row in rows
             ),
