@@ -3,7 +3,7 @@
 `save_chart()`, `chart_figure()` and `chart_text()` need the extra `plots`; importing this package does not.
 """
 
-from finance.plots.chart import Chart, OverTime, Ranking, Series
+from finance.plots.chart import Chart, Goal, OverTime, Progress, Ranking, Series
 from finance.plots.figure import chart_figure
 from finance.plots.income import income_chart
 from finance.plots.net_worth import net_worth_chart
@@ -13,7 +13,9 @@ from finance.plots.terminal import chart_text
 
 __all__ = [
     "Chart",
+    "Goal",
     "OverTime",
+    "Progress",
     "Ranking",
     "Series",
     "chart_figure",

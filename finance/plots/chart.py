@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from finance.errors import InvalidError
-from finance.money import decimals, iso_currencies
+from finance.money import decimals, iso_currencies, total
 
 #: A picture with more currencies than this is a wall, not a picture.
 PANELS_MAX = 12
@@ -57,6 +57,43 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """How far something got: `reached` of `goal`."""
+
+    name: str
+    reached: Decimal
+    goal: Decimal
+
+    @property
+    def beyond(self) -> Decimal:
+        """What was reached beyond the goal, which counts as zero if it is less."""
+        return max(Decimal(0), total((self.reached, max(Decimal(0), self.goal).copy_negate())))
+
+    @property
+    def within(self) -> Decimal:
+        """What was reached of the goal; below zero if less than nothing was."""
+        return total((self.reached, self.beyond.copy_negate()))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A currency by goals, in the order of the rows."""
+
+    currency: str
+    decimals: int
+    rows: tuple[Goal, ...]
+
+    @property
+    def amounts(self) -> tuple[Decimal, ...]:
+        """Every amount."""
+        return tuple(amount for row in self.rows for amount in (row.reached, row.goal))
+
+
+#: What a picture shows of one currency.
+Panel = OverTime | Ranking | Progress
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A picture: what it is of, whose, of when, and a panel for each currency, since currencies are never added.
 
@@ -66,7 +103,7 @@ class Chart:
     title: str
     ledger: str
     period: str
-    panels: tuple[OverTime | Ranking, ...]
+    panels: tuple[Panel, ...]
 
     def only(self, currencies: Collection[str]) -> Chart:
         """Return the picture of these *currencies*; all of them for none.

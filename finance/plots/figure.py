@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from finance.extras import library
 from finance.lettering import printable, shortened
 from finance.plots import style
-from finance.plots.chart import Chart, OverTime, Ranking
+from finance.plots.chart import Chart, OverTime, Panel, Progress
 from finance.plots.over_time import draw_over_time
+from finance.plots.progress import draw_progress
 from finance.plots.ranking import draw_ranking
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Inches: of the paper, of what stands above the panels, of a panel, of a row, of nothing, and of what is below a panel.
@@ -73,13 +75,19 @@ def draw_figure(chart: Chart) -> Figure:
     _draw_head(figure, chart, height)
     axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for place, panel in enumerate(chart.panels):
-        if isinstance(panel, OverTime):
-            draw_over_time(axes[place], panel, has_legend=place == 0)
-        else:
-            draw_ranking(axes[place], panel)
+        _draw_panel(axes[place], panel, has_legend=place == 0)
     if not chart.panels:
         _draw_nothing(axes[0])
     return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel, *, has_legend: bool) -> None:
+    if isinstance(panel, OverTime):
+        draw_over_time(axes, panel, has_legend=has_legend)
+    elif isinstance(panel, Progress):
+        draw_progress(axes, panel, has_legend=has_legend)
+    else:
+        draw_ranking(axes, panel)
 
 
 def _draw_head(figure: Figure, chart: Chart, height: float) -> None:
@@ -90,7 +98,7 @@ def _draw_head(figure: Figure, chart: Chart, height: float) -> None:
     figure.text(y=1 - 0.37 / height, s=shortened(printable(chart.period), _SUBTITLE), color=style.NOTE, **place)
 
 
-def _height(panel: OverTime | Ranking) -> float:
+def _height(panel: Panel) -> float:
     return _OVER_TIME if isinstance(panel, OverTime) else _ROW * max(len(panel.rows), 2)
 
 

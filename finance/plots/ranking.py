@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from finance.lettering import printable, shortened
 from finance.plots import style
-from finance.plots.chart import Ranking
+from finance.plots.chart import Progress, Ranking
 from finance.plots.scale import scale_of
 
 if TYPE_CHECKING:
@@ -20,26 +21,42 @@ _CHARACTER = 0.0105
 
 def draw_ranking(axes: Axes, panel: Ranking) -> None:
     """Draw *panel*, its first row on top."""
-    places = range(len(panel.rows))
     values = [float(amount) for amount in panel.amounts]
-    bars = axes.barh(places, values, color=[style.UP if value >= 0 else style.DOWN for value in values], height=0.7)
+    colours = [style.UP if value >= 0 else style.DOWN for value in values]
+    bars = axes.barh(range(len(values)), values, color=colours, height=0.7)
     labels = [f"{amount:,.{panel.decimals}f}" for amount in panel.amounts]
     axes.bar_label(bars, labels, padding=4, fontsize=9)
-    axes.set_yticks(places, [shortened(printable(name), _NAME) for name, _ in panel.rows])
+    set_rows(axes, [name for name, _ in panel.rows])
+    widest = max(map(len, labels))
+    set_scale(axes, panel, behind=widest, before=widest)
+
+
+def set_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows, the first on top, and draw zero."""
+    axes.set_yticks(range(len(names)), [shortened(printable(name), _NAME) for name in names])
     axes.tick_params(axis="y", length=0, labelcolor=style.NET)
-    axes.invert_yaxis()
-    axes.set_ylim(len(values) - 0.4, -0.6)
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.axvline(0, color=style.NET, linewidth=0.8)
-    _set_scale(axes, panel, max(map(len, labels)))
 
 
-def _set_scale(axes: Axes, panel: Ranking, characters: int) -> None:
-    """Leave room for the amounts: behind the longest bar, and in front of the longest below zero."""
+def set_scale(axes: Axes, panel: Ranking | Progress, *, behind: int, before: int) -> None:
+    """Leave room for labels of so many characters *behind* the longest bar, and *before* the longest below zero."""
     scale = scale_of(panel.amounts, most=6)
     low, high = float(min(Decimal(0), *panel.amounts)), float(max(Decimal(0), *panel.amounts))
-    part = min(0.6, (characters + 1) * _CHARACTER)
-    room = (high - low) * part / (1 - part)
-    axes.set_xticks([float(tick) for tick in scale.ticks], scale.labels)
-    axes.set_xlim(low - room if low < 0 else 0, high + room if high > 0 else room / 10)
+    if low == high:
+        high = 1.0
+    left = low - _room(high - low, before) if low < 0 else 0.0
+    right = high + _room(high - low, behind) if high > 0 else 0.0
+    shown = [(float(tick), label) for tick, label in zip(scale.ticks, scale.labels, strict=True)]
+    shown = [(tick, label) for tick, label in shown if left <= tick <= right]
+    axes.set_xticks([tick for tick, _ in shown], [label for _, label in shown])
+    axes.set_xlim(left, right)
     axes.set_xlabel(scale.unit(panel.currency))
     axes.grid(axis="x", color=style.GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _room(width: float, characters: int) -> float:
+    """Return how much more than *width* a label needs, if what is drawn takes the rest of the panel."""
+    part = min(0.6, (characters + 1) * _CHARACTER)
+    return width * part / (1 - part)

@@ -10,7 +10,17 @@ import pytest
 
 from finance.errors import InvalidError
 from finance.lettering import cells, shortened
-from finance.plots import Chart, OverTime, Ranking, chart_text, income_chart, net_worth_chart, spending_chart
+from finance.plots import (
+    Chart,
+    Goal,
+    OverTime,
+    Progress,
+    Ranking,
+    chart_text,
+    income_chart,
+    net_worth_chart,
+    spending_chart,
+)
 from finance.plots.scale import month_ticks, scale_of
 from finance.reports import MonthlyIncomeStatement, MonthlySection, NetWorth, Spending, Worth
 
@@ -228,3 +238,41 @@ def test_text_draws_bars_by_length() -> None:
 def test_text_of_nothing_says_so() -> None:
     """It is no error."""
     assert chart_text(Chart("Spending", "Household", "", ())) == "Spending · Household\n\nNothing to show\n"
+
+
+@pytest.mark.parametrize(
+    ("reached", "goal", "within", "beyond"),
+    [
+        ("30", "100", "30", "0"),
+        ("130", "100", "100", "30"),
+        ("-5", "100", "-5", "0"),
+        ("20", "-50", "0", "20"),
+        ("0", "0", "0", "0"),
+    ],
+)
+def test_goal_is_reached_within_and_beyond(reached: str, goal: str, within: str, beyond: str) -> None:
+    """The two add up to what was reached; a goal below zero leaves nothing to be within."""
+    row = Goal("Food", Decimal(reached), Decimal(goal))
+
+    assert (row.within, row.beyond) == (Decimal(within), Decimal(beyond))
+
+
+def test_text_of_goals_marks_them() -> None:
+    """A bar as far as something got, another sign for what is beyond, and the mark of the goal."""
+    rows = (
+        Goal("食料品", Decimal("312.5"), Decimal(400)),
+        Goal("Fun", Decimal(400), Decimal(200)),
+        Goal("Refunded", Decimal(-30), Decimal(100)),
+        Goal("None", Decimal(20), Decimal(-50)),
+    )
+
+    lines = chart_text(Chart("Budgets", "Household", "", (Progress("EUR", 2, rows),)), width=60).splitlines()
+
+    assert lines[2] == "EUR"
+    food, fun, refunded, none = lines[3:]
+    assert (food.count("█"), food.count("▓"), food.count("┃")) == (27, 0, 1)
+    assert (fun.count("█"), fun.count("▓"), fun.count("┃")) == (17, 16, 1)
+    assert (refunded.count("█"), refunded.count("┃")) == (0, 1)
+    assert (none.count("▓"), none.count("┃")) == (2, 0)
+    assert food.endswith(" 312.50 of 400.00")
+    assert len({cells(line) for line in lines[3:]}) == 1

@@ -16,7 +16,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from finance.errors import ConfigurationError, InvalidError
-from finance.plots import Chart, chart_figure, chart_text, income_chart, net_worth_chart, save_chart, spending_chart
+from finance.plots import (
+    Chart,
+    Goal,
+    Progress,
+    chart_figure,
+    chart_text,
+    income_chart,
+    net_worth_chart,
+    save_chart,
+    spending_chart,
+)
 from finance.reports import NetWorth, Worth
 
 from .test_charts import NAMES, spending, statement, worths
@@ -35,6 +45,28 @@ CHARTS = {
     "only refunds": spending_chart([spending("EUR", ("Expenses:A", "-1"), ("Expenses:B", "-20"))], ledger="Household"),
     "huge": spending_chart([spending("ETH", ("A", "999999999999999999999999.000000000000000001"))], ledger="Whale"),
     "tiny": spending_chart([spending("ETH", ("A", "0.000000000000000001"))], ledger="Shrimp"),
+    "goals": Chart(
+        "Budgets",
+        "Household",
+        "2026-01-01 to 2026-01-31",
+        (
+            Progress(
+                "EUR",
+                2,
+                tuple(
+                    Goal(name, Decimal(reached), Decimal(goal))
+                    for name, reached, goal in [
+                        ("Food", "312.5", "400"),
+                        ("食" * 40, "1000", "1000"),
+                        ("Fun", "150", "100"),
+                        ("Refunded", "-30", "100"),
+                        ("Overdrawn", "20", "-50"),
+                    ]
+                ),
+            ),
+            Progress("JPY", 0, (Goal("Nothing", Decimal(0), Decimal(0)),)),
+        ),
+    ),
     "nothing": Chart("Spending", "Household", "2026-01-01", ()),
 }
 
