@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from finance.cli import report_documents, report_tables
-from finance.cli.books import HERE, Where, exponents_of, reading
+from finance.cli.books import HERE, Where, exponents_of, reading, today
 from finance.cli.documents import Document
 from finance.cli.terminal import Listing, write_csv, write_json, write_listing
 from finance.errors import InvalidError
@@ -35,7 +35,7 @@ class Days:
 
     def period(self) -> tuple[date, date]:
         """Return the first and the last day."""
-        last = self.ends_on or datetime.now(UTC).astimezone().date()
+        last = self.ends_on or today()
         return self.starts_on or last.replace(month=1, day=1), last
 
 
@@ -60,7 +60,7 @@ async def income_statement(
             whole = await uow.reports.income_statements(*days.period(), depth=depth)
             found = report_documents.income_statements(whole, exponents)
     table = report_tables.monthly_income_statements if by_month else report_tables.income_statements
-    _write(found, table, csv=csv, json=where.json)
+    write_report(found, table, csv=csv, json=where.json)
 
 
 async def balance_sheet(
@@ -74,7 +74,7 @@ async def balance_sheet(
     async with reading(where) as uow:
         sheets = await uow.reports.balance_sheets(on=on, depth=depth)
         found = report_documents.balance_sheets(sheets, await exponents_of(uow))
-    _write(found, report_tables.balance_sheets, csv=csv, json=where.json)
+    write_report(found, report_tables.balance_sheets, csv=csv, json=where.json)
 
 
 async def net_worth(*, days: Days = THIS_YEAR, csv: Csv = False, where: Where = HERE) -> None:
@@ -82,7 +82,7 @@ async def net_worth(*, days: Days = THIS_YEAR, csv: Csv = False, where: Where = 
     async with reading(where) as uow:
         worths = await uow.reports.net_worth(*days.period())
         found = report_documents.net_worths(worths, await exponents_of(uow))
-    _write(found, report_tables.net_worths, csv=csv, json=where.json)
+    write_report(found, report_tables.net_worths, csv=csv, json=where.json)
 
 
 async def cash_flow(
@@ -97,7 +97,7 @@ async def cash_flow(
     async with reading(where) as uow:
         flows = await uow.reports.cash_flows(*days.period(), under=under, depth=depth)
         found = report_documents.cash_flows(flows, await exponents_of(uow))
-    _write(found, report_tables.cash_flows, csv=csv, json=where.json)
+    write_report(found, report_tables.cash_flows, csv=csv, json=where.json)
 
 
 async def spending(*, days: Days = THIS_YEAR, depth: Depth = 2, csv: Csv = False, where: Where = HERE) -> None:
@@ -105,10 +105,10 @@ async def spending(*, days: Days = THIS_YEAR, depth: Depth = 2, csv: Csv = False
     async with reading(where) as uow:
         spent = await uow.reports.spending(*days.period(), depth=depth)
         found = report_documents.spendings(spent, await exponents_of(uow))
-    _write(found, report_tables.spendings, csv=csv, json=where.json)
+    write_report(found, report_tables.spendings, csv=csv, json=where.json)
 
 
-def _write(documents: Sequence[Document], table: Callable[..., Listing], *, csv: bool, json: bool) -> None:
+def write_report(documents: Sequence[Document], table: Callable[..., Listing], *, csv: bool, json: bool) -> None:
     """Write *documents* in the form that is asked for.
 
     Raises:
