@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from finance.models import (
         Account,
         AccountType,
+        Budget,
+        BudgetPeriod,
         Chart,
         Currency,
         EntryKind,
@@ -31,13 +33,30 @@ if TYPE_CHECKING:
         NewHold,
         NewPosting,
         NewPrice,
+        NewSchedule,
         Posting,
         Price,
+        Rollover,
+        Schedule,
         Statement,
         StatementLine,
+        Weekends,
     )
     from finance.reports import Progress
-    from finance.repositories import Amended, Placed, Posted, PostingRow, Rate, Rates, Revision, Settled
+    from finance.repositories import (
+        Amended,
+        BudgetTerm,
+        Occurrence,
+        Placed,
+        Posted,
+        PostedDue,
+        PostingRow,
+        Rate,
+        Rates,
+        RefusedOccurrence,
+        Revision,
+        Settled,
+    )
     from finance.roles import RoleNames
     from finance.unit_of_work import UnitOfWork
 
@@ -47,6 +66,9 @@ __all__ = [
     "Acquired",
     "Amended",
     "Amount",
+    "Budget",
+    "BudgetPeriod",
+    "BudgetTerm",
     "Chart",
     "Connection",
     "Currency",
@@ -68,12 +90,15 @@ __all__ = [
     "NewHold",
     "NewPosting",
     "NewPrice",
+    "NewSchedule",
     "Notification",
+    "Occurrence",
     "Outcome",
     "Page",
     "Placed",
     "PoolStats",
     "Posted",
+    "PostedDue",
     "Posting",
     "PostingRow",
     "Price",
@@ -81,15 +106,19 @@ __all__ = [
     "Rate",
     "Rates",
     "Rebuilt",
+    "RefusedOccurrence",
     "Retried",
     "Retry",
     "Revision",
     "RoleNames",
+    "Rollover",
+    "Schedule",
     "Settled",
     "Statement",
     "StatementLine",
     "StatementRun",
     "UnitOfWork",
+    "Weekends",
     "errors",
 ]
 
@@ -98,7 +127,11 @@ __all__ = [
 _LATER = {
     "EmbeddedServer": "finance.embedded",
     **dict.fromkeys(
-        ("Amended", "PostingRow", "Placed", "Posted", "Rate", "Rates", "Revision", "Settled"), "finance.repositories"
+        (
+            "Amended", "BudgetTerm", "Occurrence", "Placed", "Posted", "PostedDue", "PostingRow", "Rate", "Rates",
+            "RefusedOccurrence", "Revision", "Settled",
+        ),
+        "finance.repositories",
     ),
     "Progress": "finance.reports",
     "RoleNames": "finance.roles",
@@ -106,8 +139,9 @@ _LATER = {
     **dict.fromkeys(("LaneStats", "Mended", "Rebuilt"), "finance.journal"),
     **dict.fromkeys(
         (
-            "Account", "AccountType", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus", "JournalEntry", "Ledger",
-            "NewEntry", "NewHold", "NewPosting", "NewPrice", "Posting", "Price", "Statement", "StatementLine",
+            "Account", "AccountType", "Budget", "BudgetPeriod", "Chart", "Currency", "EntryKind", "Hold", "HoldStatus",
+            "JournalEntry", "Ledger", "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewSchedule", "Posting",
+            "Price", "Rollover", "Schedule", "Statement", "StatementLine", "Weekends",
         ),
         "finance.models",
     ),

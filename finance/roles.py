@@ -15,6 +15,8 @@ from finance.settings import quote_identifier
 
 _LONGEST_PREFIX = 50
 
+# Plans are the application's own: no guard writes them.
+_PLANNED = ("budgets", "schedules", "schedule_postings", "schedule_changes")
 # What the application writes itself; everything else is written by the guards, whatever its rights.
 _INSERTED = (
     "currencies",
@@ -25,9 +27,10 @@ _INSERTED = (
     "prices",
     "statements",
     "statement_lines",
+    *_PLANNED,
 )
-_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds", "prices")
-_DELETED = ("currencies", "accounts", "prices")
+_UPDATED = ("ledgers", "currencies", "accounts", "journal_entries", "holds", "prices", *_PLANNED)
+_DELETED = ("currencies", "accounts", "prices", *_PLANNED)
 # Who wrote a row, and when, and the number of it: the database alone says so.
 _STAMPED = ("created_at", "imported_at", "placed_at", "placed_by", "recorded_at", "recorded_by", "recorded_xid")
 

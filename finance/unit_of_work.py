@@ -37,12 +37,14 @@ from finance.models import Ledger
 from finance.reports import Reports
 from finance.repositories import (
     AccountRepository,
+    BudgetRepository,
     CurrencyRepository,
     HoldRepository,
     JournalRepository,
     KnownCurrencies,
     LedgerRepository,
     PriceRepository,
+    ScheduleRepository,
     Scope,
     StatementRepository,
 )
@@ -120,6 +122,11 @@ class UnitOfWork:
         return self._repository(AccountRepository, self._of_ledger()[0])
 
     @property
+    def budgets(self) -> BudgetRepository:
+        """The budgets of this ledger."""
+        return self._repository(BudgetRepository, self._of_ledger()[0])
+
+    @property
     def currencies(self) -> CurrencyRepository:
         """The currencies of this ledger."""
         return self._repository(CurrencyRepository, self._of_ledger()[0])
@@ -138,6 +145,11 @@ class UnitOfWork:
     def prices(self) -> PriceRepository:
         """The prices of this ledger."""
         return self._repository(PriceRepository, self._of_ledger()[0])
+
+    @property
+    def schedules(self) -> ScheduleRepository:
+        """The schedules of this ledger: entries that come again and again."""
+        return self._repository(ScheduleRepository, self._of_ledger()[0])
 
     @property
     def statements(self) -> StatementRepository:

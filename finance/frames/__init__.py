@@ -6,7 +6,9 @@ Making one needs the extra `dataframe`; importing this package does not.
 from finance.frames.postings import PostingBatches, posting_batches
 from finance.frames.reports import (
     balance_sheets_table,
+    budgets_table,
     cash_flows_table,
+    forecasts_table,
     income_statements_table,
     monthly_income_statements_table,
     net_worth_table,
@@ -20,7 +22,9 @@ from finance.frames.saving import save_postings, save_table
 __all__ = [
     "PostingBatches",
     "balance_sheets_table",
+    "budgets_table",
     "cash_flows_table",
+    "forecasts_table",
     "income_statements_table",
     "monthly_income_statements_table",
     "net_worth_table",

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from finance.frames.columns import Column, table
 from finance.reports import (
     BalanceSheet,
+    BudgetReport,
     CashFlow,
+    Forecast,
     IncomeStatement,
     MonthlyIncomeStatement,
     NetWorth,
@@ -111,9 +113,9 @@ def _cash_flow(each: CashFlow) -> Iterator[tuple[Any, ...]]:
     yield (*head, "closing", None, None, None, None, each.closing)
 
 
-def spending_table(spendings: Sequence[Spending], *, scale: int | None = None) -> pyarrow.Table:
-    """Return a category a row, the largest of each currency first."""
-    columns: tuple[Column, ...] = (*_PERIOD, ("category", "text"), ("amount", "amount"))
+def spending_table(spendings: Sequence[Spending], *, by: str = "category", scale: int | None = None) -> pyarrow.Table:
+    """Return a category a row, the largest of each currency first; *by* names the column."""
+    columns: tuple[Column, ...] = (*_PERIOD, (by, "text"), ("amount", "amount"))
     rows = [(each.starts_on, each.ends_on, each.currency, *line) for each in spendings for line in each.lines]
     return table(columns, rows, scale)
 
@@ -143,5 +145,36 @@ def register_table(lines: Iterable[RegisterLine], *, currency: str, scale: int |
     rows = [
         (each.date, str(each.entry_id), each.line, each.description, each.memo, currency, each.amount, each.balance)
         for each in lines
+    ]
+    return table(columns, rows, scale)
+
+
+def budgets_table(report: BudgetReport, *, scale: int | None = None) -> pyarrow.Table:
+    """Return a period of an account's budget a row; the part that was spent is for the amounts to say."""
+    columns: tuple[Column, ...] = (
+        *_PERIOD, ("account", "text"), ("type", "text"), ("within", "text"),
+        ("budgeted", "amount"), ("carried_in", "amount"), ("spent", "amount"), ("left", "amount"),
+    )  # fmt: skip
+    rows = [
+        (
+            period.starts_on, period.ends_on, each.currency, each.account, each.type, each.within,
+            period.budgeted, period.carried_in, period.spent, period.left,
+        )
+        for each in report.budgets
+        for period in each.periods
+    ]  # fmt: skip
+    return table(columns, rows, scale)
+
+
+def forecasts_table(forecasts: Sequence[Forecast], *, scale: int | None = None) -> pyarrow.Table:
+    """Return a point of an account's forecast a row; debits are positive."""
+    columns: tuple[Column, ...] = (
+        ("on", "date"), ("account_id", "number"), ("account", "text"), ("type", "text"), ("currency", "text"),
+        ("change", "amount"), ("balance", "amount"),
+    )  # fmt: skip
+    rows = [
+        (point.on, each.account_id, each.account, each.type, each.currency, point.change, point.balance)
+        for each in forecasts
+        for point in each.points
     ]
     return table(columns, rows, scale)

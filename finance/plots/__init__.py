@@ -3,6 +3,7 @@
 `save_chart()`, `chart_figure()` and `chart_text()` need the extra `plots`; importing this package does not.
 """
 
+from finance.plots.budgets import budget_chart
 from finance.plots.chart import Chart, Goal, OverTime, Progress, Ranking, Series
 from finance.plots.figure import chart_figure
 from finance.plots.income import income_chart
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "Ranking",
     "Series",
+    "budget_chart",
     "chart_figure",
     "chart_text",
     "income_chart",

@@ -1,20 +1,36 @@
-"""Spending by category, the largest first."""
+"""Spending by category, or by what else it is sorted, the largest first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
+from typing import Protocol
 
 from finance.money import total
 from finance.plots.chart import Chart, Ranking, between, decimals_of
-from finance.reports import Spending
 
 #: Rows of a currency; what is smaller is one row together.
 _ROWS = 20
 _Row = tuple[str, Decimal]
 
 
-def spending_chart(spendings: Sequence[Spending], *, ledger: str, exponents: Mapping[str, int] | None = None) -> Chart:
+class Spent(Protocol):
+    """What was spent in one currency of a period, by names; None is what has none."""
+
+    @property
+    def starts_on(self) -> date: ...  # noqa: D102
+    @property
+    def ends_on(self) -> date: ...  # noqa: D102
+    @property
+    def currency(self) -> str: ...  # noqa: D102
+    @property
+    def lines(self) -> Sequence[tuple[str | None, Decimal]]: ...  # noqa: D102
+
+
+def spending_chart(
+    spendings: Sequence[Spent], *, ledger: str, by: str = "category", exponents: Mapping[str, int] | None = None
+) -> Chart:
     """Make a picture of what `uow.reports.spending()` returns.
 
     A currency has twenty rows at most, of which the last is what is smaller, together. A first segment that all names
@@ -23,19 +39,21 @@ def spending_chart(spendings: Sequence[Spending], *, ledger: str, exponents: Map
     Args:
         spendings: One for each currency, of one period.
         ledger: Whose books these are, for the title.
+        by: What it is sorted by, for the title and for what has none.
         exponents: The decimals of each currency, for the labels; those of ISO 4217 unless given.
     """
     first = spendings[0] if spendings else None
     return Chart(
-        "Spending",
+        "Spending" if by == "category" else f"Spending by {by}",
         ledger,
         between(first.starts_on, first.ends_on) if first else "",
-        tuple(_panel(each, exponents) for each in spendings if each.lines),
+        tuple(_panel(each, by, exponents) for each in spendings if each.lines),
     )
 
 
-def _panel(spending: Spending, exponents: Mapping[str, int] | None) -> Ranking:
-    rows = _with_rest(_within_root(spending.lines))
+def _panel(spending: Spent, by: str, exponents: Mapping[str, int] | None) -> Ranking:
+    rows = tuple((f"(no {by})" if name is None else name, amount) for name, amount in spending.lines)
+    rows = _with_rest(_within_root(rows) if by == "category" else rows)
     return Ranking(spending.currency, decimals_of(spending.currency, (row[1] for row in rows), exponents), rows)
 
 

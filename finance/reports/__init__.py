@@ -1,7 +1,9 @@
 """Reports: SQL in, frozen dataclasses out."""
 
 from finance.reports.balance_sheet import BalanceSheet, Section
+from finance.reports.budgets import BudgetedPeriod, BudgetProgress, BudgetReport, BudgetTotal, BudgetValuation
 from finance.reports.cash_flow import CashFlow, Flow
+from finance.reports.forecast import Forecast, ForecastPoint
 from finance.reports.income_statement import IncomeStatement, MonthlyIncomeStatement, MonthlySection
 from finance.reports.net_worth import NetWorth, Worth
 from finance.reports.register import RegisterLine
@@ -13,8 +15,15 @@ from finance.reports.verification import Problem, Progress, Verification
 
 __all__ = [
     "BalanceSheet",
+    "BudgetProgress",
+    "BudgetReport",
+    "BudgetTotal",
+    "BudgetValuation",
+    "BudgetedPeriod",
     "CashFlow",
     "Flow",
+    "Forecast",
+    "ForecastPoint",
     "IncomeStatement",
     "MonthlyIncomeStatement",
     "MonthlySection",

@@ -23,12 +23,13 @@ from finance.reports.income_statement import (
 from finance.reports.movements import Movement, read_accumulated, read_movements
 from finance.reports.net_worth import NetWorth, net_worths
 from finance.reports.period import Period
+from finance.reports.planned import PlannedReports
 from finance.reports.register import RegisterLine
 from finance.reports.spending import Spending, spendings
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
 from finance.reports.valuation import Valuation, valued
 from finance.reports.verification import Verification, Watcher
-from finance.repositories import AccountRepository, PriceRepository, Scope
+from finance.repositories import AccountRepository, PriceRepository
 from finance.repositories.exchanges import CONVERSIONS
 from finance.repositories.prices import MAX_AGE
 
@@ -37,11 +38,8 @@ _ACCOUNTS = "SELECT id, name, type, currency FROM accounts WHERE ledger_id = $1 
 _RESULT = ("income", "expense")
 
 
-class Reports:
+class Reports(PlannedReports):
     """Reads of one ledger that no single repository answers."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
 
     async def trial_balance(self, *, on: date | None = None, known_at: datetime | None = None) -> TrialBalance:
         """Return every account with its balance at the end of the day *on*, or with all that is posted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -10,19 +11,30 @@ import pytest
 
 from finance.errors import InvalidError
 from finance.lettering import cells, shortened
+from finance.models import Rollover
 from finance.plots import (
     Chart,
     Goal,
     OverTime,
     Progress,
     Ranking,
+    budget_chart,
     chart_text,
     income_chart,
     net_worth_chart,
     spending_chart,
 )
 from finance.plots.scale import month_ticks, scale_of
-from finance.reports import MonthlyIncomeStatement, MonthlySection, NetWorth, Spending, Worth
+from finance.reports import (
+    BudgetedPeriod,
+    BudgetProgress,
+    BudgetReport,
+    MonthlyIncomeStatement,
+    MonthlySection,
+    NetWorth,
+    Spending,
+    Worth,
+)
 
 NAMES = ("Rent", "$x_1$ \\frac{", "食料品と日用品", "مصاريف السفر", "הוצאות", "A:" * 60 + "End", "a\x1b[31mred\nline")
 
@@ -108,6 +120,44 @@ def test_spending_chart_leaves_a_common_root_out_and_no_other() -> None:
         (panel,) = spending_chart([spending("EUR", *lines)], ledger="Household").panels
         assert isinstance(panel, Ranking)
         assert [name for name, _ in panel.rows] == names
+
+
+def test_spending_chart_by_something_else() -> None:
+    """What has no name says so, and the title what it is sorted by."""
+
+    @dataclass(frozen=True)
+    class Labelled:
+        starts_on: date
+        ends_on: date
+        currency: str
+        lines: tuple[tuple[str | None, Decimal], ...]
+
+    lines = (("A:Shop", Decimal(5)), (None, Decimal(3)))
+    chart = spending_chart([Labelled(date(2026, 1, 1), date(2026, 1, 31), "EUR", lines)], ledger="x", by="payee")
+
+    assert chart.title == "Spending by payee"
+    assert chart_text(chart, width=40).splitlines()[4:] == [
+        "A:Shop     ████████████████████████ 5.00",
+        "(no payee) ██████████████▍          3.00",
+    ]
+
+
+def test_budget_chart_adds_the_periods_up() -> None:
+    """What was budgeted in all of them and carried into the first is what there was to spend."""
+    periods = tuple(
+        BudgetedPeriod(date(2026, m, 1), date(2026, m, 28), Decimal(100), Decimal(c), Decimal(s), Rollover.ALL)
+        for m, c, s in [(1, 10, 30), (2, 80, 170)]
+    )
+    food = BudgetProgress(1, "Expenses:Food", "expense", "EUR", None, periods)
+    rent = BudgetProgress(2, "Expenses:Rent", "expense", "JPY", None, periods[:1])
+
+    chart = budget_chart(BudgetReport(date(2026, 1, 1), date(2026, 2, 28), (food, rent)), ledger="Household")
+
+    assert (chart.title, chart.period) == ("Budgets", "2026-01-01 to 2026-02-28")
+    assert chart.panels == (
+        Progress("EUR", 2, (Goal("Expenses:Food", Decimal(200), Decimal(210)),)),
+        Progress("JPY", 0, (Goal("Expenses:Rent", Decimal(30), Decimal(110)),)),
+    )
 
 
 def test_labels_have_the_decimals_of_the_ledger() -> None:

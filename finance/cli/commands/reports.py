@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from finance import UnitOfWork, frames
 from finance.cli import report_documents, report_tables
-from finance.cli.books import HERE, Where, exponents_of, reading
+from finance.cli.books import HERE, Where, exponents_of, reading, today
 from finance.cli.forms import PICTURE, TABLE, Answer, Form, PictureForm, finest, require_one, write
 from finance.plots import income_chart, net_worth_chart, spending_chart
 
@@ -34,7 +34,7 @@ class Days:
 
     def period(self) -> tuple[date, date]:
         """Return the first and the last day."""
-        last = self.ends_on or datetime.now(UTC).astimezone().date()
+        last = self.ends_on or today()
         return self.starts_on or last.replace(month=1, day=1), last
 
 

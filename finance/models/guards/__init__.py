@@ -40,6 +40,7 @@ FUNCTIONS = (
     "close_holds",
     "stamp_closing",
     "rebuild_account",
+    "guard_planned_amount",
 )
 
 #: These do nothing that needs the rights of the tables' owner.
@@ -52,6 +53,7 @@ PLAIN = frozenset(
         "count_version",
         "close_period",
         "stamp_closing",
+        "guard_planned_amount",
     )
 )
 
@@ -243,6 +245,22 @@ _ROW_TRIGGERS = (
         "FOR EACH ROW WHEN (OLD.closed_through IS DISTINCT FROM NEW.closed_through) EXECUTE FUNCTION close_period()",
     ),
     Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
+    *(
+        Trigger(
+            f"{table}_guard_amount",
+            table,
+            "BEFORE INSERT OR UPDATE",
+            f"FOR EACH ROW EXECUTE FUNCTION guard_planned_amount('ck_{table}_amount_scale')",
+        )
+        for table in ("budgets", "schedule_postings")
+    ),
+    Trigger(
+        "schedules_guard_rule",
+        "schedules",
+        "BEFORE UPDATE",
+        "FOR EACH ROW WHEN (OLD.ledger_id <> NEW.ledger_id OR OLD.id <> NEW.id OR OLD.rule <> NEW.rule"
+        " OR OLD.starts_on <> NEW.starts_on) EXECUTE FUNCTION refuse_change('ck_schedules_rule_fixed')",
+    ),
 )
 
 TRIGGERS = _triggers()
