@@ -66,7 +66,7 @@ def _draw_side(plotext: Any, amounts: Any, code: int, turn: int, room: int) -> N
     values, places = [turn * float(amount) for amount in amounts], list(range(len(amounts)))
     marker = plotext.marker("hd", plotext.pixel(code, "default"))
     if room >= _BAR * len(values):
-        figure.draw(figure.bar(places, values, width=0.7, marker=marker, _reset_ticks=False))
+        figure.draw(figure.bar(places, values, width=0.7, marker=marker))
     else:
         figure.draw(figure.signal(places, values, marker=marker).lines(True).fillx(True))  # noqa: FBT003 - its words
 

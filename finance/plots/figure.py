@@ -90,11 +90,15 @@ def _draw_panel(axes: Axes, panel: Panel, *, has_legend: bool) -> None:
         draw_ranking(axes, panel)
 
 
+def heading(chart: Chart) -> str:
+    """Name the picture, in as many characters as a line of it has."""
+    return f"{chart.title} · {shortened(printable(chart.ledger), _TITLE - len(chart.title))}"
+
+
 def _draw_head(figure: Figure, chart: Chart, height: float) -> None:
     """Write whose picture it is and of when, each on a line, at the left edge."""
-    ledger = shortened(printable(chart.ledger), _TITLE - len(chart.title))
     place: dict[str, Any] = {"x": 0.01, "ha": "left", "va": "top"}
-    figure.text(y=1 - 0.1 / height, s=f"{chart.title} · {ledger}", fontsize=13, fontweight="bold", **place)
+    figure.text(y=1 - 0.1 / height, s=heading(chart), fontsize=13, fontweight="bold", **place)
     figure.text(y=1 - 0.37 / height, s=shortened(printable(chart.period), _SUBTITLE), color=style.NOTE, **place)
 
 

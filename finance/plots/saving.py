@@ -9,7 +9,7 @@ from finance.errors import InvalidError
 from finance.extras import library
 from finance.files import whole_file
 from finance.plots.chart import Chart
-from finance.plots.figure import draw_figure, matplotlib_settings
+from finance.plots.figure import draw_figure, heading, matplotlib_settings
 
 # Neither says when it was made, nor by which version of matplotlib.
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -40,4 +40,4 @@ def _print(chart: Chart, format_: str, file: BinaryIO) -> None:
     figure = draw_figure(chart)
     module = library(f"matplotlib.backends.backend_{'agg' if format_ == 'png' else 'svg'}", "plots", "a picture")
     canvas = module.FigureCanvasAgg(figure) if format_ == "png" else module.FigureCanvasSVG(figure)
-    canvas.print_figure(file, format=format_, metadata=_METADATA[format_])
+    canvas.print_figure(file, format=format_, metadata={**_METADATA[format_], "Title": heading(chart)})

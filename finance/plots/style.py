@@ -30,7 +30,9 @@ def settings(font_manager: Any) -> dict[str, Any]:
         "text.usetex": False,
         "svg.hashsalt": "finance",
         "svg.fonttype": "none",
-        "font.family": [family for family in _FAMILIES if family in there],
+        # The last is for whoever looks at an SVG and has none of the others.
+        "font.family": [*(family for family in _FAMILIES if family in there), "sans-serif"],
+        "font.sans-serif": _FAMILIES[:1],
         "font.size": 10,
         "axes.unicode_minus": False,
         "axes.spines.top": False,

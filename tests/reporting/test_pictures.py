@@ -35,6 +35,7 @@ ROWS = [(f"Expenses:{name}", str(100 - place)) for place, name in enumerate(NAME
 CHARTS = {
     "year": net_worth_chart(worths(12, "EUR"), ledger="Household"),
     "one month": net_worth_chart(worths(1, "EUR"), ledger="Household"),
+    "three steady years": net_worth_chart([NetWorth("EUR", worths(1, "EUR")[0].points * 36)], ledger="Household"),
     "forty years": net_worth_chart(worths(480, "EUR"), ledger="Household"),
     "currencies": net_worth_chart(worths(6, "EUR", "JPY", "$BTC$"), ledger="x" * 300),
     "debts": net_worth_chart(
@@ -91,7 +92,7 @@ def test_svg_holds_its_text_as_text(tmp_path: Path) -> None:
     svg = (tmp_path / "a.svg").read_text("utf-8")
 
     for text in ("食料品と日用品", "$x_1$ \\frac{", "הוצאות", "-50.00", "2026-01-01 to 2026-12-31"):
-        assert text in svg
+        assert f">{text}</text>" in svg
     assert "<dc:date>" not in svg
     assert "Matplotlib" not in svg
 
@@ -116,7 +117,7 @@ def test_no_text_is_cut_or_covers_another(name: str) -> None:
         assert paper.x0 <= box.x0 <= box.x1 <= paper.x1 + 1, text
         assert paper.y0 <= box.y0 <= box.y1 <= paper.y1 + 1, text
     for axes in figure.axes:
-        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels(), axes.texts):
             boxes = [label.get_window_extent() for label in labels if label.get_text()]
             assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
@@ -132,6 +133,24 @@ def test_picture_is_labelled_exactly() -> None:
     last = CHARTS["forty years"].panels[0].amounts[-1]
     assert f"{last:,.2f}" in many
     assert len([text for text in many if text.endswith(".00")]) == 1
+
+
+def test_bars_stand_where_they_should() -> None:
+    """What is beyond a goal begins where the goal is; a refund of a month stands upon the income."""
+    (axes, _) = chart_figure(CHARTS["goals"]).axes
+    bars: Any = axes.patches
+    loss: Any = chart_figure(CHARTS["loss"]).axes[0].patches
+
+    assert [(bar.get_x(), bar.get_width()) for bar in bars[:5]] == [(0, 312.5), (0, 1000), (0, 100), (0, -30), (0, 0)]
+    assert [(bar.get_x(), bar.get_width()) for bar in bars[5:]][2:] == [(100, 50), (-30, 0), (0, 20)]
+    assert [(bar.get_y(), bar.get_height()) for bar in loss] == [
+        (0, 0),
+        (0, 0),
+        (0, -10),
+        (0, -5),
+        (0, 12.5),
+        (-10, -800),
+    ]
 
 
 def test_settings_of_the_user_neither_matter_nor_change(tmp_path: Path) -> None:
