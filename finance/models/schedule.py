@@ -135,7 +135,8 @@ class NewSchedule:
         starts_on: The first day that the rule may name.
         ends_on: The last day that it may name; None for as long as the rule goes on.
         weekends: What becomes of an occurrence on a Saturday or Sunday: "stay", "before" or "after".
-        details: Free data that each entry gets, such as a payee and tags; JSON.
+        details: Free data that each entry gets, such as a payee and tags; JSON. Each entry has "schedule" and
+            "occurs_on" besides, which say of which occurrence it is.
         id: A new UUIDv7 unless given; the ids of the entries are made from it.
 
     Raises:
@@ -162,6 +163,10 @@ class NewSchedule:
         if not isinstance(self.id, uuid.UUID):
             raise InvalidError(f"id {self.id!r}: give a uuid.UUID")
         details_json(self.details)
+        if taken := {"schedule", "occurs_on"} & set(self.details):
+            raise InvalidError(
+                f"details {sorted(taken)}: these say in each entry which occurrence it is; use other words"
+            )
         object.__setattr__(self, "details", copy.deepcopy(dict(self.details)))
         object.__setattr__(self, "postings", tuple(self.postings))
         if not all(isinstance(line, NewPosting) for line in self.postings):

@@ -111,8 +111,8 @@ class ScheduleRepository(Repository[Schedule]):
             FinanceError: As `create()`.
 
         Database:
-            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get_one()` takes; for new postings
-            one SELECT, one DELETE and one INSERT more.
+            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get()` takes; for new postings
+            one DELETE and one INSERT more, and one SELECT where these are not two.
         """
         plan = await self._locked(schedule)
         # A value of the same rules as a new one's.
@@ -139,7 +139,7 @@ class ScheduleRepository(Repository[Schedule]):
             NotFoundError: This ledger has no such schedule.
 
         Database:
-            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get_one()` takes.
+            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get()` takes.
         """
         plan = await self._locked(schedule)
         await self._scope.connection.execute(_PAUSE, self._scope.ledger_id, plan.id, _require_day("on", on))

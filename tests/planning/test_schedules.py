@@ -88,6 +88,7 @@ async def test_a_schedule_is_what_was_created(uow: UnitOfWork) -> None:
         ("FREQ=MONTHLY", {"starts_on": "2026-11-01"}, InvalidError),
         ("FREQ=MONTHLY", {"id": "x"}, InvalidError),
         ("FREQ=MONTHLY", {"details": {"x": object()}}, InvalidError),
+        ("FREQ=MONTHLY", {"details": {"occurs_on": "sometimes"}}, InvalidError),
     ],
 )
 async def test_what_is_no_schedule_is_refused(
