@@ -45,6 +45,7 @@ class Schedule(Base):
         CheckConstraint("starts_on BETWEEN '0001-01-01' AND '9999-12-31'", name="starts_on_of_calendar"),
         CheckConstraint("ends_on BETWEEN starts_on AND '9999-12-31'", name="ends_after_start"),
         CheckConstraint("isfinite(paused_on)", name="paused_on_finite"),
+        CheckConstraint("isfinite(posted_through)", name="posted_through_finite"),
         CheckConstraint("weekends IN ('stay', 'before', 'after')", name="weekends_known"),
     )
 
@@ -61,6 +62,8 @@ class Schedule(Base):
     weekends: Mapped[str] = mapped_column(server_default=text("'stay'"))
     #: From this day on nothing is due; None while it is not paused.
     paused_on: Mapped[date | None]
+    #: Every occurrence through this day is posted or skipped, so that it need not be looked for; None if nobody knows.
+    posted_through: Mapped[date | None]
     #: Free data that each entry gets, such as a payee and tags.
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))

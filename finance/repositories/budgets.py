@@ -15,7 +15,7 @@ from finance.integrity import translated
 from finance.models import Account, Budget, BudgetPeriod, Rollover
 from finance.money import Amount, exact_in
 from finance.repositories.accounts import UNSET, AccountRepository, Unset
-from finance.repositories.balances import require_day
+from finance.repositories.balances import given_day
 from finance.repositories.base import Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 
@@ -132,7 +132,7 @@ class BudgetRepository(Repository[Budget]):
         exact = exact_in(amount, currency.code, currency.exponent)
         if exact < 0:
             raise AmountError(amount, "a budget is zero or more")
-        await self._store(row.id, _require_day("starts_on", starts_on), exact, _period(period), _rollover(rollover))
+        await self._store(row.id, given_day("starts_on", starts_on), exact, _period(period), _rollover(rollover))
         return await self.get_one((row.id, starts_on))
 
     async def change(
@@ -196,7 +196,7 @@ class BudgetRepository(Repository[Budget]):
         statement = (
             select(Budget)
             .where(Budget.ledger_id == self._scope.ledger_id, Budget.account_id == account_id)
-            .where(Budget.starts_on <= _require_day("on", on))
+            .where(Budget.starts_on <= given_day("on", on))
             .order_by(Budget.starts_on.desc())
             .limit(1)
         )
@@ -235,13 +235,6 @@ class BudgetRepository(Repository[Budget]):
 
     def _not_found(self, key: object) -> NotFoundError:
         return NotFoundError(f"this ledger has no budget {key!r}")
-
-
-def _require_day(name: str, day: date) -> date:
-    found = require_day(name, day)
-    if found is None:
-        raise InvalidError(f"{name} is missing: give a datetime.date")
-    return found
 
 
 def _period(given: BudgetPeriod | str) -> BudgetPeriod:
