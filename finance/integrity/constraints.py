@@ -146,6 +146,7 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_schedules_starts_on_of_calendar": _invalid("a schedule starts on a day of the years 1 to 9999"),
     "ck_schedules_ends_after_start": _invalid("a schedule ends on or after the day it starts on"),
     "ck_schedules_paused_on_finite": _invalid("a schedule is paused from a day on, or not (NULL)"),
+    "ck_schedules_posted_through_finite": _invalid("a schedule is posted through a day, or nobody knows (NULL)"),
     "ck_schedules_weekends_known": _invalid("what becomes of a weekend is stay, before or after"),
     "ck_schedules_rule_fixed": _sealed("the rule and the first day of a schedule never change", "end it, add another"),
     "fk_schedule_postings_ledger_id_schedule_id_schedules": lambda _: NotFoundError("this ledger has no such schedule"),

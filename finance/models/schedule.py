@@ -45,6 +45,7 @@ class Schedule(Base):
         CheckConstraint("starts_on BETWEEN '0001-01-01' AND '9999-12-31'", name="starts_on_of_calendar"),
         CheckConstraint("ends_on BETWEEN starts_on AND '9999-12-31'", name="ends_after_start"),
         CheckConstraint("isfinite(paused_on)", name="paused_on_finite"),
+        CheckConstraint("isfinite(posted_through)", name="posted_through_finite"),
         CheckConstraint("weekends IN ('stay', 'before', 'after')", name="weekends_known"),
     )
 
@@ -61,6 +62,8 @@ class Schedule(Base):
     weekends: Mapped[str] = mapped_column(server_default=text("'stay'"))
     #: From this day on nothing is due; None while it is not paused.
     paused_on: Mapped[date | None]
+    #: Every occurrence through this day is posted or skipped, so that it need not be looked for; None if nobody knows.
+    posted_through: Mapped[date | None]
     #: Free data that each entry gets, such as a payee and tags.
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
@@ -135,7 +138,8 @@ class NewSchedule:
         starts_on: The first day that the rule may name.
         ends_on: The last day that it may name; None for as long as the rule goes on.
         weekends: What becomes of an occurrence on a Saturday or Sunday: "stay", "before" or "after".
-        details: Free data that each entry gets, such as a payee and tags; JSON.
+        details: Free data that each entry gets, such as a payee and tags; JSON. Each entry has "schedule" and
+            "occurs_on" besides, which say of which occurrence it is.
         id: A new UUIDv7 unless given; the ids of the entries are made from it.
 
     Raises:
@@ -162,6 +166,10 @@ class NewSchedule:
         if not isinstance(self.id, uuid.UUID):
             raise InvalidError(f"id {self.id!r}: give a uuid.UUID")
         details_json(self.details)
+        if taken := {"schedule", "occurs_on"} & set(self.details):
+            raise InvalidError(
+                f"details {sorted(taken)}: these say in each entry which occurrence it is; use other words"
+            )
         object.__setattr__(self, "details", copy.deepcopy(dict(self.details)))
         object.__setattr__(self, "postings", tuple(self.postings))
         if not all(isinstance(line, NewPosting) for line in self.postings):

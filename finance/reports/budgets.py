@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -195,7 +194,7 @@ async def read_budgets(
                 chain.terms[0].type,
                 chain.terms[0].currency,
                 _above(chain.terms[0].account, chain.terms[0].currency, names),
-                tuple(each for each in chain.run(days[number]) if each.ends_on >= period.starts_on),
+                tuple(chain.run(days[number], period.starts_on)),
             )
             for number, chain in enumerate(chains)
         ),
@@ -215,17 +214,21 @@ class _Chain:
         """Whether its periods are of whole months."""
         return all(first.day == 1 and last == month_end(last) for _, first, last in self.days)
 
-    def run(self, days: Sequence[tuple[date, Decimal]]) -> Iterator[BudgetedPeriod]:
-        """Yield its periods, from what was moved on *days*, which rise."""
-        before: BudgetedPeriod | None = None
+    def run(self, days: Sequence[tuple[date, Decimal]], starts_on: date) -> Iterator[BudgetedPeriod]:
+        """Yield its periods that do not end before *starts_on*, from what was moved on *days*, which rise."""
+        place, carried, next_on = 0, Decimal(0), date.min
         for term, first, last in self.days:
-            low, high = (bisect.bisect_left(days, day, key=lambda each: each[0]) for day in (first, _behind(last)))
-            moved = total(amount for _, amount in days[low:high])
-            is_next = before is not None and before.ends_on + timedelta(1) == first
-            carried = before.carried_out if before is not None and is_next else Decimal(0)
-            spent = moved.copy_negate() if term.type == "income" and moved else moved
-            before = BudgetedPeriod(first, last, term.amount, carried, spent, term.rollover)
-            yield before
+            moved = []
+            while place < len(days) and days[place][0] <= last:
+                if days[place][0] >= first:
+                    moved.append(days[place][1])
+                place += 1
+            spent = total(moved).copy_negate() if moved and term.type == "income" else total(moved)
+            carried = carried if next_on == first else Decimal(0)
+            if last >= starts_on:
+                yield BudgetedPeriod(first, last, term.amount, carried, spent, term.rollover)
+            carried = _carried(total((term.amount, carried, spent.copy_negate())), term.rollover)
+            next_on = _behind(last)
 
 
 def _begin(terms: Sequence[BudgetTerm], period: Period) -> date:
@@ -277,13 +280,8 @@ def _above(name: str, currency: str, names: Set[tuple[str, str]]) -> str | None:
 
 
 def _carried(left: Decimal, rollover: Rollover) -> Decimal:
-    is_carried = {
-        Rollover.NONE: False,
-        Rollover.UNUSED: left > 0,
-        Rollover.OVERSPENT: left < 0,
-        Rollover.ALL: True,
-    }
-    return left if is_carried[rollover] else Decimal(0)
+    is_carried = rollover is Rollover.ALL or rollover is (Rollover.UNUSED if left > 0 else Rollover.OVERSPENT)
+    return left if is_carried else Decimal(0)
 
 
 def _fraction(spent: Decimal, available: Decimal) -> Decimal | None:

@@ -8,11 +8,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+from sqlalchemy import select
+
 from finance.errors import AmountError, InvalidError, NotFoundError
+from finance.integrity import translated
 from finance.models import Account, Budget, BudgetPeriod, Rollover
 from finance.money import Amount, exact_in
 from finance.repositories.accounts import UNSET, AccountRepository, Unset
-from finance.repositories.balances import require_day
+from finance.repositories.balances import given_day
 from finance.repositories.base import Repository, Scope
 from finance.repositories.currencies import CurrencyRepository
 
@@ -20,10 +23,6 @@ _SET = """
 INSERT INTO budgets (ledger_id, account_id, starts_on, amount, period, rollover) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (ledger_id, account_id, starts_on) DO UPDATE
    SET amount = excluded.amount, period = excluded.period, rollover = excluded.rollover, recorded_at = clock_timestamp()
-"""
-_IN_FORCE = """
-SELECT starts_on, amount, period, rollover FROM budgets
- WHERE ledger_id = $1 AND account_id = $2 AND starts_on <= $3 ORDER BY starts_on DESC LIMIT 1
 """
 _REMOVE_LATER = "DELETE FROM budgets WHERE ledger_id = $1 AND account_id = $2 AND starts_on > $3"
 _TERMS = """
@@ -133,7 +132,7 @@ class BudgetRepository(Repository[Budget]):
         exact = exact_in(amount, currency.code, currency.exponent)
         if exact < 0:
             raise AmountError(amount, "a budget is zero or more")
-        await self._store(row.id, _require_day("starts_on", starts_on), exact, _period(period), _rollover(rollover))
+        await self._store(row.id, given_day("starts_on", starts_on), exact, _period(period), _rollover(rollover))
         return await self.get_one((row.id, starts_on))
 
     async def change(
@@ -176,7 +175,7 @@ class BudgetRepository(Repository[Budget]):
             NotFoundError: The account has no budget on that day.
 
         Database:
-            Two SELECTs, one DELETE and one INSERT.
+            One SELECT, one DELETE and one INSERT.
         """
         account_id = account.id if isinstance(account, Account) else account
         found = await self.in_force(account_id, on=ends_on)
@@ -190,12 +189,19 @@ class BudgetRepository(Repository[Budget]):
         """Return the budget that holds for an account on a day; None, or one without an amount, where none does.
 
         Database:
-            Two SELECTs, or one where there is none.
+            One SELECT along the key.
         """
+        session = self._scope.require_open()
         account_id = account.id if isinstance(account, Account) else account
-        day = _require_day("on", on)
-        row = await self._scope.connection.fetchrow(_IN_FORCE, self._scope.ledger_id, account_id, day)
-        return None if row is None else await self.get((account_id, row["starts_on"]))
+        statement = (
+            select(Budget)
+            .where(Budget.ledger_id == self._scope.ledger_id, Budget.account_id == account_id)
+            .where(Budget.starts_on <= given_day("on", on))
+            .order_by(Budget.starts_on.desc())
+            .limit(1)
+        )
+        with translated():
+            return await session.scalar(statement.execution_options(populate_existing=True))
 
     async def terms(self, *, on: date | None = None) -> tuple[BudgetTerm, ...]:
         """Return every budget, or those of the day *on*, with the days on which it holds, by its account's name.
@@ -229,13 +235,6 @@ class BudgetRepository(Repository[Budget]):
 
     def _not_found(self, key: object) -> NotFoundError:
         return NotFoundError(f"this ledger has no budget {key!r}")
-
-
-def _require_day(name: str, day: date) -> date:
-    found = require_day(name, day)
-    if found is None:
-        raise InvalidError(f"{name} is missing: give a datetime.date")
-    return found
 
 
 def _period(given: BudgetPeriod | str) -> BudgetPeriod:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -16,7 +16,8 @@ from finance.repositories.journal import JournalRepository
 from finance.repositories.occurrences import Change, Occurrence, Plan, entry_id
 
 _SCHEDULES = """
-SELECT id, description, rule, starts_on, ends_on, weekends, paused_on, metadata FROM schedules
+SELECT id, description, rule, starts_on, ends_on, weekends, paused_on, posted_through, metadata
+  FROM schedules
  WHERE ledger_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id
 """
 _LOCKED = f"{_SCHEDULES} FOR NO KEY UPDATE"
@@ -27,6 +28,10 @@ SELECT schedule_id, account_id, amount, memo FROM schedule_postings
 _CHANGES = """
 SELECT schedule_id, occurs_on, is_skipped, posts_on, description, amount FROM schedule_changes
  WHERE ledger_id = $1 AND ($2::uuid IS NULL OR schedule_id = $2)
+"""
+_NOTE = """
+UPDATE schedules AS s SET posted_through = n.day FROM unnest($2::uuid[], $3::date[]) AS n(id, day)
+ WHERE s.ledger_id = $1 AND s.id = n.id
 """
 _POSTED = "SELECT id FROM journal_entries WHERE ledger_id = $1 AND id = ANY ($2::uuid[])"
 
@@ -98,6 +103,21 @@ async def post_occurrences(scope: Scope, occurrences: Sequence[Occurrence]) -> P
     return PostedDue(tuple(done), tuple(refused), 0)
 
 
+async def note_progress(scope: Scope, plans: Sequence[Plan], through: date, still_due: Iterable[Occurrence]) -> None:
+    """Store of each of *plans*, which are locked, through which day nothing but *still_due* needs to be looked for.
+
+    Database:
+        One UPDATE, where there is something new.
+    """
+    days: dict[UUID, set[date]] = {}
+    for each in still_due:
+        days.setdefault(each.schedule_id, set()).add(each.occurs_on)
+    found = ((plan, plan.settled_through(through, days.get(plan.id, ()))) for plan in plans)
+    changed = [(plan.id, day) for plan, day in found if day != plan.posted_through]
+    if changed:
+        await scope.connection.execute(_NOTE, scope.ledger_id, *map(list, zip(*changed, strict=True)))
+
+
 async def _posted_now(scope: Scope, occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...] | FinanceError:
     """Post *occurrences* in a savepoint, and return those that are new, or what the first of them was refused for."""
     try:
@@ -127,6 +147,7 @@ def _plan(row: Record, postings: Sequence[Record], changes: Sequence[Record]) ->
         row["ends_on"],
         row["weekends"],
         row["paused_on"],
+        row["posted_through"],
         json.loads(row["metadata"]),
         tuple(NewPosting(each["account_id"], each["amount"], each["memo"]) for each in postings),
         {each["occurs_on"]: _change(each) for each in changes},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -64,6 +64,7 @@ class Plan:
     ends_on: date | None
     weekends: str
     paused_on: date | None
+    posted_through: date | None
     details: Mapping[str, Any]
     postings: tuple[NewPosting, ...]
     changes: Mapping[date, Change]
@@ -76,6 +77,21 @@ class Plan:
         """
         found = ((day, self.posts_on(day)) for day in self._days(through) if not self._is_skipped(day))
         return [(day, posts_on) for day, posts_on in found if posts_on <= through]
+
+    def settled_through(self, through: date, still_due: Container[date]) -> date | None:
+        """Return the day through which every occurrence is skipped, or posted once all that was due is but *still_due*.
+
+        Args:
+            through: The day through which it was posted.
+            still_due: The days of the occurrences that are not posted.
+        """
+        settled = self.posted_through
+        for day in self._days(through):
+            is_open = day in still_due or (self.posts_on(day) > through and not self._is_skipped(day))
+            if is_open or day > through:
+                break
+            settled = day
+        return settled
 
     def posts_on(self, day: date) -> date:
         """Return the day on which the occurrence of a day is posted."""
@@ -100,7 +116,7 @@ class Plan:
             last = min(last, self.ends_on)
         if self.paused_on is not None:
             last = min(last, self.paused_on - timedelta(1))
-        return days_of(Recurrence.parse(self.rule), self.starts_on, last)
+        return days_of(Recurrence.parse(self.rule), self.starts_on, last, after=self.posted_through)
 
     def _is_skipped(self, day: date) -> bool:
         return day in self.changes and self.changes[day].is_skipped
@@ -123,8 +139,8 @@ def entry_id(schedule_id: UUID, occurs_on: date) -> UUID:
     return uuid5(schedule_id, occurs_on.isoformat())
 
 
-def days_of(rule: Recurrence, starts_on: date, through: date) -> Iterator[date]:
-    """Yield the days that *rule* names from *starts_on* through a day, in their order.
+def days_of(rule: Recurrence, starts_on: date, through: date, *, after: date | None = None) -> Iterator[date]:
+    """Yield the days that *rule* names from *starts_on*, or behind the day *after*, through a day, in their order.
 
     A rule that names no days means that of *starts_on*; a month that is too short for it has its last day instead
     (RFC 7529, SKIP=BACKWARD). RFC 5545 alone would leave such a month out. Days that the rule itself
@@ -135,11 +151,13 @@ def days_of(rule: Recurrence, starts_on: date, through: date) -> Iterator[date]:
         ConfigurationError: The extra `schedules` is not installed.
     """
     last = through if rule.until is None else min(through, rule.until)
-    for number, day in enumerate(itertools.takewhile(lambda day: day <= last, _all(rule, starts_on))):
+    first = starts_on if after is None else max(starts_on, _later(after, 1))
+    days = itertools.takewhile(lambda day: day <= last, _all(rule, starts_on))
+    for number, day in enumerate(itertools.dropwhile(lambda day: day < first, days)):
         if number == OCCURRENCES_MAX:
             raise RecurrenceError(
                 "FREQ",
-                f"names more than {OCCURRENCES_MAX} days from {starts_on} through {last};"
+                f"names more than {OCCURRENCES_MAX} days from {after or starts_on} through {last};"
                 " end the schedule, and start another one later",
             )
         yield day

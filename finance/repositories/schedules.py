@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +19,10 @@ from finance.models.new_entry import details_json
 from finance.money import Amount, exact
 from finance.pagination import PAGE_SIZE, Page, require_limit
 from finance.repositories.accounts import UNSET, Unset
-from finance.repositories.balances import require_day
+from finance.repositories.balances import given_day, require_day
 from finance.repositories.base import Repository
 from finance.repositories.draft import draft, look_up
-from finance.repositories.due import PostedDue, post_occurrences, read_due, read_plans
+from finance.repositories.due import PostedDue, note_progress, post_occurrences, read_due, read_plans
 from finance.repositories.occurrences import Change, Occurrence, Plan, days_of, entry_id, first_day
 
 _INSERT = """
@@ -45,6 +45,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (ledger_id, schedule_id, occurs_on) DO UPDATE
    SET is_skipped = excluded.is_skipped, posts_on = excluded.posts_on, description = excluded.description,
        amount = excluded.amount
+"""
+_LOOK_AGAIN = """
+UPDATE schedules SET posted_through = NULL WHERE ledger_id = $1 AND id = $2 AND posted_through >= $3
 """
 _RESTORE = "DELETE FROM schedule_changes WHERE ledger_id = $1 AND schedule_id = $2 AND occurs_on = $3"
 _POSTED = "SELECT id FROM journal_entries WHERE ledger_id = $1 AND id = ANY ($2::uuid[])"
@@ -111,8 +114,8 @@ class ScheduleRepository(Repository[Schedule]):
             FinanceError: As `create()`.
 
         Database:
-            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get_one()` takes; for new postings
-            one SELECT, one DELETE and one INSERT more.
+            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get()` takes; for new postings
+            one DELETE and one INSERT more, and one SELECT where these are not two.
         """
         plan = await self._locked(schedule)
         # A value of the same rules as a new one's.
@@ -130,7 +133,7 @@ class ScheduleRepository(Repository[Schedule]):
         await self._scope.connection.execute(_UPDATE, self._scope.ledger_id, plan.id, *values)
         if not isinstance(postings, Unset):
             await self._replace_postings(plan, new.postings)
-        return await self._read(plan.id)
+        return await self.get_one(plan.id)
 
     async def pause(self, schedule: Schedule | UUID, *, on: date) -> Schedule:
         """Have nothing fall due from the day *on* until it is resumed; what the rule named before stays due.
@@ -139,11 +142,11 @@ class ScheduleRepository(Repository[Schedule]):
             NotFoundError: This ledger has no such schedule.
 
         Database:
-            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get_one()` takes.
+            Three SELECTs, the first of them FOR NO KEY UPDATE, one UPDATE, and what `get()` takes.
         """
         plan = await self._locked(schedule)
-        await self._scope.connection.execute(_PAUSE, self._scope.ledger_id, plan.id, _require_day("on", on))
-        return await self._read(plan.id)
+        await self._scope.connection.execute(_PAUSE, self._scope.ledger_id, plan.id, given_day("on", on))
+        return await self.get_one(plan.id)
 
     async def resume(self, schedule: Schedule | UUID, *, on: date) -> Schedule:
         """Let occurrences fall due again from the day *on*; those of the pause before that day are skipped for good.
@@ -160,14 +163,14 @@ class ScheduleRepository(Repository[Schedule]):
         plan = await self._locked(schedule)
         if plan.paused_on is None:
             raise InvalidError(f"schedule {plan.id} is not paused")
-        last = _require_day("on", on)
-        days = [day for day in _named(plan, last) if plan.paused_on <= day < last]
+        last = given_day("on", on)
+        days = [day for day in _named(plan, plan.paused_on, last) if day < last]
         posted = await self._posted(plan.id, days)
         for day in days:
             if day not in posted:
                 await self._store_change(plan.id, Change(day, is_skipped=True))
         await self._scope.connection.execute(_PAUSE, self._scope.ledger_id, plan.id, None)
-        return await self._read(plan.id)
+        return await self.get_one(plan.id)
 
     async def skip(self, schedule: Schedule | UUID, occurs_on: date) -> None:
         """Have one occurrence not posted; `restore()` takes that back.
@@ -211,7 +214,7 @@ class ScheduleRepository(Repository[Schedule]):
                 occurrence then, and post an entry of its own.
 
         Database:
-            As `skip()`.
+            As `skip()`, and one UPDATE.
         """
         plan = await self._unposted(schedule, occurs_on)
         if posts_on is None and description is None and amount is None:
@@ -224,6 +227,7 @@ class ScheduleRepository(Repository[Schedule]):
         value = None if amount is None else NewPosting(plan.postings[0].account, exact(amount)).value
         posts_on = require_day("posts_on", posts_on)
         await self._store_change(plan.id, Change(occurs_on, posts_on=posts_on, description=description, amount=value))
+        await self._look_again(plan, occurs_on)
 
     async def restore(self, schedule: Schedule | UUID, occurs_on: date) -> None:
         """Let one occurrence be as the schedule says again.
@@ -233,10 +237,11 @@ class ScheduleRepository(Repository[Schedule]):
             SealedError: It is posted already.
 
         Database:
-            Four SELECTs, the first of them FOR NO KEY UPDATE, and one DELETE.
+            Four SELECTs, the first of them FOR NO KEY UPDATE, one DELETE and one UPDATE.
         """
         plan = await self._unposted(schedule, occurs_on)
         await self._scope.connection.execute(_RESTORE, self._scope.ledger_id, plan.id, occurs_on)
+        await self._look_again(plan, occurs_on)
 
     async def due(self, on: date) -> tuple[Occurrence, ...]:
         """Return every occurrence that is to be posted through the day *on* and is not, the oldest first.
@@ -249,7 +254,7 @@ class ScheduleRepository(Repository[Schedule]):
         Database:
             Four SELECTs; no locks.
         """
-        return tuple(await read_due(self._scope, await read_plans(self._scope), _require_day("on", on)))
+        return tuple(await read_due(self._scope, await read_plans(self._scope), given_day("on", on)))
 
     async def post_due(self, *, through: date, limit: int = 1000) -> PostedDue:
         """Post every occurrence that is to be posted through a day: each exactly once.
@@ -267,14 +272,16 @@ class ScheduleRepository(Repository[Schedule]):
 
         Database:
             Four SELECTs, the first of them FOR NO KEY UPDATE on every schedule in the order of their ids, and what
-            `uow.journal.post_many()` takes, in a savepoint; where one is refused, a savepoint and that for each.
+            `uow.journal.post_many()` takes, in a savepoint; where one is refused, a savepoint and that for each. One
+            UPDATE, which keeps through which day all is posted: the next call looks on from there.
         """
         plans = await read_plans(self._scope, lock=True)
-        occurrences = await read_due(self._scope, plans, _require_day("through", through))
-        now = occurrences[: require_limit(limit)]
-        if not now:
-            return PostedDue((), (), 0)
-        return replace(await post_occurrences(self._scope, now), left=len(occurrences) - len(now))
+        occurrences = await read_due(self._scope, plans, given_day("through", through))
+        now, later = occurrences[: require_limit(limit)], occurrences[limit:]
+        done = await post_occurrences(self._scope, now) if now else PostedDue((), (), 0)
+        still_due = [*later, *(each.occurrence for each in done.refused)]
+        await note_progress(self._scope, plans, through, still_due)
+        return replace(done, left=len(later))
 
     async def propose(self, *, through: date, limit: int = 1000) -> PostedDue:
         """Tell what `post_due()` would post and what would be refused, and post nothing.
@@ -326,13 +333,10 @@ class ScheduleRepository(Repository[Schedule]):
             raise self._not_found(schedule_id)
         return plans[0]
 
-    async def _read(self, schedule_id: UUID) -> Schedule:
-        return await self.get_one(schedule_id)
-
     async def _unposted(self, schedule: Schedule | UUID, occurs_on: date) -> Plan:
         """Lock a schedule, and look that an occurrence of it is one, and not posted."""
         plan = await self._locked(schedule)
-        if occurs_on not in _named(plan, _require_day("occurs_on", occurs_on)):
+        if not _named(plan, given_day("occurs_on", occurs_on), occurs_on):
             raise NotFoundError(
                 f"schedule {plan.id} has no occurrence on {occurs_on}; give the day that its rule names"
             )
@@ -348,6 +352,10 @@ class ScheduleRepository(Repository[Schedule]):
     async def _store_change(self, schedule_id: UUID, change: Change) -> None:
         columns = (change.occurs_on, change.is_skipped, change.posts_on, change.description, change.amount)
         await self._scope.connection.execute(_CHANGE, self._scope.ledger_id, schedule_id, *columns)
+
+    async def _look_again(self, plan: Plan, occurs_on: date) -> None:
+        """See to it that an occurrence that may have been skipped is looked for."""
+        await self._scope.connection.execute(_LOOK_AGAIN, self._scope.ledger_id, plan.id, occurs_on)
 
     async def _replace_postings(self, plan: Plan, postings: Sequence[NewPosting]) -> None:
         await self._require_balanced(postings)
@@ -373,17 +381,11 @@ class ScheduleRepository(Repository[Schedule]):
         return NotFoundError(f"this ledger has no schedule {key}")
 
 
-def _named(plan: Plan, through: date) -> list[date]:
-    """Return the days that the rule of *plan* names through a day."""
-    last = through if plan.ends_on is None else min(through, plan.ends_on)
-    return list(days_of(Recurrence.parse(plan.rule), plan.starts_on, last))
-
-
-def _require_day(name: str, day: date) -> date:
-    found = require_day(name, day)
-    if found is None:
-        raise InvalidError(f"{name} is missing: give a datetime.date")
-    return found
+def _named(plan: Plan, first: date, last: date) -> list[date]:
+    """Return the days from *first* through *last* that the rule of *plan* names."""
+    after = first - timedelta(1) if first > plan.starts_on else None
+    ends_on = last if plan.ends_on is None else min(last, plan.ends_on)
+    return list(days_of(Recurrence.parse(plan.rule), plan.starts_on, ends_on, after=after))
 
 
 def _require_end(first: date, ends_on: date | None) -> None:

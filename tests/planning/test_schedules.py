@@ -88,6 +88,7 @@ async def test_a_schedule_is_what_was_created(uow: UnitOfWork) -> None:
         ("FREQ=MONTHLY", {"starts_on": "2026-11-01"}, InvalidError),
         ("FREQ=MONTHLY", {"id": "x"}, InvalidError),
         ("FREQ=MONTHLY", {"details": {"x": object()}}, InvalidError),
+        ("FREQ=MONTHLY", {"details": {"occurs_on": "sometimes"}}, InvalidError),
     ],
 )
 async def test_what_is_no_schedule_is_refused(
@@ -127,6 +128,7 @@ async def test_its_postings_are_those_of_an_entry(
         ("UPDATE schedules SET ends_on = '2026-10-31'", InvalidError),
         ("UPDATE schedules SET weekends = 'sunday'", InvalidError),
         ("UPDATE schedules SET paused_on = 'infinity'", InvalidError),
+        ("UPDATE schedules SET posted_through = 'infinity'", InvalidError),
         ("UPDATE schedule_postings SET amount = 0", AmountError),
         ("UPDATE schedule_postings SET amount = 0.001", AmountError),
         ("UPDATE schedule_postings SET amount = 'NaN'", AmountError),
@@ -357,6 +359,60 @@ async def test_a_proposal_posts_nothing(uow: UnitOfWork) -> None:
     assert [each.occurrence.occurs_on.month for each in proposed.refused] == [12]
     assert await balance(uow, books) == 0
     assert await due(uow, date(2026, 12, 1)) == ["11-01", "12-01"]
+
+
+async def test_what_is_behind_is_looked_at_again_when_it_changes(uow: UnitOfWork) -> None:
+    """Once all is posted or skipped, the search goes on from there; what is restored or changed is found again."""
+    books = await open_books(uow)
+    made = await uow.schedules.create(rent(books, "FREQ=DAILY", weekends="after"))
+    days = [NOVEMBER + timedelta(number) for number in range(8)]
+    for skipped in days[2:4]:
+        await uow.schedules.skip(made, skipped)
+
+    async def posted_through() -> date | None:
+        return (await uow.schedules.get_one(made.id)).posted_through
+
+    await uow.schedules.post_due(through=days[4], limit=1)
+    assert await posted_through() == days[0]
+    await uow.schedules.post_due(through=days[6])
+    assert await posted_through() == days[5]  # Saturday 7 is posted on Monday 9
+    assert await due(uow, days[6]) == []
+    await uow.schedules.restore(made, days[2])
+    assert await due(uow, days[6]) == ["11-03"]
+    await uow.schedules.post_due(through=days[6])
+    await uow.schedules.skip(made, days[7])
+    await uow.schedules.post_due(through=days[7] + timedelta(1))
+    assert await posted_through() == days[7] + timedelta(1)
+    await uow.schedules.change(made, days[7], description="After all")
+    assert await due(uow, days[7] + timedelta(1)) == ["11-08 on 11-09"]
+
+
+async def test_a_refused_occurrence_is_looked_for_again(uow: UnitOfWork) -> None:
+    """What came after it was posted."""
+    books = await open_books(uow)
+    made = await uow.schedules.create(rent(books, "FREQ=DAILY"))
+    await uow.schedules.change(made, date(2026, 11, 2), amount=5000)
+    await uow.accounts.update(books.checking, minimum_balance=-4000)
+
+    first = await uow.schedules.post_due(through=date(2026, 11, 4))
+    await uow.accounts.update(books.checking, minimum_balance=None)
+    second = await uow.schedules.post_due(through=date(2026, 11, 5))
+
+    assert [each.occurs_on.day for each in first.posted] == [1, 3, 4]
+    assert [each.occurs_on.day for each in second.posted] == [2, 5]
+
+
+async def test_a_daily_schedule_goes_on_for_ever_if_it_is_posted(uow: UnitOfWork) -> None:
+    """The bound is on what is looked for, not on what was."""
+    books = await open_books(uow)
+    made = await uow.schedules.create(rent(books, "FREQ=DAILY", date(1980, 1, 1)))
+    with pytest.raises(RecurrenceError):
+        await uow.schedules.due(NOVEMBER)
+    await uow.connection.execute(
+        "UPDATE schedules SET posted_through = $2 WHERE id = $1", made.id, NOVEMBER - timedelta(1)
+    )
+
+    assert await due(uow, NOVEMBER) == ["11-01"]
 
 
 async def test_a_limit_posts_the_oldest(uow: UnitOfWork) -> None:
