@@ -39,7 +39,7 @@ def monthly_income_statements(found: Sequence[MonthlyIncomeStatement], exponents
     return [
         {
             **_head(each),
-            "months": [f"{month:%Y-%m}" for month in each.months],
+            "months": [month.isoformat()[:7] for month in each.months],
             "income": _monthly(each.income, exponents[each.currency]),
             "expenses": _monthly(each.expenses, exponents[each.currency]),
             "net": _all(each.net, exponents[each.currency]),

@@ -85,4 +85,5 @@ def month_ticks(days: Sequence[date], *, most: int) -> list[tuple[int, str]]:
     if not places:  # a few months between two ticks
         places = [0]
         step = 1
-    return [(place, f"{days[place]:%Y-%m}" if step < 12 else f"{days[place].year:04}") for place in places]
+    length = 7 if step < 12 else 4
+    return [(place, days[place].isoformat()[:length]) for place in places]

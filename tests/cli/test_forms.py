@@ -180,6 +180,10 @@ def test_tables_are_written_in_a_locale(books: Run) -> None:
     assert "2.057,50" in books("balances", "--locale", "de", "--on", "2026-03-31").out
     assert "2.057,50" not in books("balances", "--on", "2026-03-31").out
     assert "1.057,50" in books("accounts", "--locale", "de").out
+    early = books(
+        "income-statement", "--by-month", "--starts-on", "0900-01-01", "--ends-on", "0900-02-28", "--locale", "de"
+    )
+    assert "Feb. 900" in early.out
     for form in ("--json", "--csv"):
         assert books("net-worth", *YEAR, form, "--locale", "de").out == books("net-worth", *YEAR, form).out
 

@@ -97,6 +97,21 @@ def test_svg_holds_its_text_as_text(tmp_path: Path) -> None:
     assert "Matplotlib" not in svg
 
 
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    """Neither of SVG, nor of a terminal that turns text round."""
+    chart = spending_chart([spending("EUR", ("<script>&", "2"), ('"\u202eabc\x1b[0m', "1"))], ledger="</svg><b>\u202e")
+
+    save_chart(chart, tmp_path / "a.svg")
+    svg = (tmp_path / "a.svg").read_text("utf-8")
+
+    assert "&lt;script&gt;&amp;" in svg
+    assert "<script>" not in svg
+    assert svg.count("</svg>") == 1
+    for text in (svg, chart_text(chart)):
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+
+
 def texts(figure: Figure) -> list[Any]:
     """Every text that is drawn and not empty."""
     figure.draw_without_rendering()
