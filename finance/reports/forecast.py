@@ -122,10 +122,14 @@ def budgeted(report: BudgetReport, payer: Record, moves: Sequence[Move], account
     another currency than the payer's, and a period that ends behind the last day are left out.
     """
     found = []
+    by_account: dict[int, list[Move]] = {}
+    for move in moves:
+        by_account.setdefault(move.account_id, []).append(move)
     for each in report.budgets:
         if each.type == "expense" and each.within is None and each.currency == payer["currency"]:
+            category = [move for id_, some in by_account.items() if _is_in(accounts[id_], each) for move in some]
             for period in each.periods:
-                left = _left(period, each, moves, accounts, report.starts_on)
+                left = _left(period, category, report.starts_on)
                 if left > 0 and period.ends_on <= report.ends_on:
                     found.append(Move(payer["id"], period.ends_on, left.copy_negate()))
                     found.append(Move(each.account_id, period.ends_on, left))
@@ -190,14 +194,8 @@ def _limit(account: Record) -> Decimal | None:
     return Decimal(0) if account["type"] == "asset" else None
 
 
-def _left(
-    period: BudgetedPeriod, budget: BudgetProgress, moves: Sequence[Move], accounts: Mapping[int, Record], on: date
-) -> Decimal:
-    scheduled_in = total(
-        each.amount
-        for each in moves
-        if period.starts_on <= each.on <= period.ends_on and _is_in(accounts[each.account_id], budget)
-    )
+def _left(period: BudgetedPeriod, category: Sequence[Move], on: date) -> Decimal:
+    scheduled_in = total(each.amount for each in category if period.starts_on <= each.on <= period.ends_on)
     carried = period.carried_in if period.starts_on <= on else min(period.carried_in, Decimal(0))
     return total((period.budgeted, carried, period.spent.copy_negate(), scheduled_in.copy_negate()))
 

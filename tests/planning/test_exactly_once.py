@@ -17,6 +17,7 @@ from finance.errors import (
     FinanceError,
     OutcomeUnknownError,
     PeriodClosedError,
+    SealedError,
 )
 from finance.testing import Fault, Faults
 from tests.factories import Books, entry, open_books
@@ -113,13 +114,44 @@ async def test_what_another_posts_in_the_middle_is_posted_already(db: DatabaseMa
     async with db.unit_of_work("Household") as stranger:
         await stranger.journal.post(NewEntry(FIRST, "Champagne", lines, id=first.entry.id))
         worker = asyncio.ensure_future(db.run(post, ledger="Household"))
-        while not await db.fetchval(WAITING):  # noqa: ASYNC110 - it waits for the server
+        while not worker.done() and not await db.fetchval(WAITING):  # noqa: ASYNC110 - it waits for the server
             await asyncio.sleep(0.01)
 
     answer = await worker
 
     assert (len(answer.posted), answer.refused) == (19, ())
     assert await spent(db, books) == 26
+
+
+async def test_who_skips_waits_for_who_posts(db: DatabaseManager) -> None:
+    """And is told that the occurrence is posted."""
+    books = await make(db, schedules=1)
+
+    async def skip(uow: UnitOfWork) -> None:
+        await uow.schedules.skip((await uow.schedules.page()).items[0], FIRST)
+
+    async with db.unit_of_work("Household") as uow:
+        await post(uow)
+        worker = asyncio.ensure_future(db.run(skip, ledger="Household"))
+        while not worker.done() and not await db.fetchval(WAITING):  # noqa: ASYNC110 - it waits for the server
+            await asyncio.sleep(0.01)
+    with pytest.raises(SealedError):
+        await worker
+
+    assert await spent(db, books) == 20
+
+
+async def test_who_posts_waits_for_who_skips(db: DatabaseManager) -> None:
+    """And leaves the occurrence out."""
+    books = await make(db, schedules=1)
+    async with db.unit_of_work("Household") as uow:
+        await uow.schedules.skip((await uow.schedules.page()).items[0], FIRST)
+        worker = asyncio.ensure_future(db.run(post, ledger="Household"))
+        while not worker.done() and not await db.fetchval(WAITING):  # noqa: ASYNC110 - it waits for the server
+            await asyncio.sleep(0.01)
+
+    assert FIRST not in {each.occurs_on for each in (await worker).posted}
+    assert await spent(db, books) == 19
 
 
 FAULTS = {
