@@ -61,7 +61,7 @@ def exact(value: Amount) -> Decimal:
         raise AmountError(value, "is not a decimal number (write it like -1234.56)") from None
     if not amount.is_finite():
         raise AmountError(value, "is not a finite number")
-    if abs(amount) >= LIMIT:
+    if amount.copy_abs() >= LIMIT:  # abs() would round to 28 digits
         raise AmountError(value, f"is too large; amounts stay below {LIMIT:.0E}")
     return amount
 

@@ -15,6 +15,8 @@ from finance.settings import quote_identifier
 
 _LONGEST_PREFIX = 50
 
+# Plans are the application's own: no guard writes them.
+_PLANNED = ("budgets", "schedules", "schedule_postings", "schedule_changes")
 # What the application writes itself; everything else is written by the guards, whatever its rights.
 _INSERTED = (
     "currencies",
@@ -33,6 +35,7 @@ _INSERTED = (
     "rules",
     "matches",
     "reconciliations",
+    *_PLANNED,
 )
 _UPDATED = (
     "ledgers",
@@ -46,6 +49,7 @@ _UPDATED = (
     "rules",
     "payees",
     "tags",
+    *_PLANNED,
 )
 _DELETED = (
     "currencies",
@@ -58,6 +62,7 @@ _DELETED = (
     "payees",
     "tags",
     "entry_tags",
+    *_PLANNED,
 )
 # Who wrote a row, and when, and the number of it: the database alone says so.
 _STAMPED = (

@@ -38,6 +38,7 @@ from finance.reports import Reports
 from finance.repositories import (
     AccountRepository,
     AssertionRepository,
+    BudgetRepository,
     CurrencyRepository,
     HoldRepository,
     ImportRepository,
@@ -48,6 +49,7 @@ from finance.repositories import (
     PriceRepository,
     ReconciliationRepository,
     RuleRepository,
+    ScheduleRepository,
     Scope,
     StatementRepository,
     TagRepository,
@@ -131,6 +133,11 @@ class UnitOfWork:
         return self._repository(AssertionRepository, self._of_ledger()[0])
 
     @property
+    def budgets(self) -> BudgetRepository:
+        """The budgets of this ledger."""
+        return self._repository(BudgetRepository, self._of_ledger()[0])
+
+    @property
     def currencies(self) -> CurrencyRepository:
         """The currencies of this ledger."""
         return self._repository(CurrencyRepository, self._of_ledger()[0])
@@ -169,6 +176,11 @@ class UnitOfWork:
     def rules(self) -> RuleRepository:
         """The rules that propose what lines of statements are, of this ledger."""
         return self._repository(RuleRepository, self._of_ledger()[0])
+
+    @property
+    def schedules(self) -> ScheduleRepository:
+        """The schedules of this ledger: entries that come again and again."""
+        return self._repository(ScheduleRepository, self._of_ledger()[0])
 
     @property
     def statements(self) -> StatementRepository:

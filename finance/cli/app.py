@@ -13,11 +13,21 @@ from cyclopts import App, CycloptsError
 import finance
 from finance.cli.commands import assertions, imports, reconcile, rules
 from finance.cli.commands.accounts import accounts, balances
+from finance.cli.commands.budgets import budget
 from finance.cli.commands.exports import export, load
+from finance.cli.commands.forecasts import forecast
 from finance.cli.commands.forgetting import erase, redact
 from finance.cli.commands.register import register
-from finance.cli.commands.reports import balance_sheet, cash_flow, income_statement, net_worth, spending
+from finance.cli.commands.reports import (
+    balance_sheet,
+    cash_flow,
+    income_statement,
+    net_worth,
+    spending,
+    trial_balance,
+)
 from finance.cli.commands.roles import roles
+from finance.cli.commands.schedules import schedule
 from finance.cli.commands.statements import import_file, propose
 from finance.cli.commands.upgrade import upgrade
 from finance.cli.commands.verify import verify
@@ -66,9 +76,13 @@ app.command(balances)
 app.command(register)
 app.command(income_statement)
 app.command(balance_sheet)
+app.command(trial_balance)
 app.command(net_worth)
 app.command(cash_flow)
 app.command(spending)
+app.command(budget)
+app.command(schedule)
+app.command(forecast)
 app.command(export)
 app.command(load)
 app.command(verify)

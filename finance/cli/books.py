@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -72,6 +73,22 @@ async def reading(where: Where) -> AsyncIterator[UnitOfWork]:
         ledger = await ledger_of(db, where)
         async with db.unit_of_work(ledger, isolation="repeatable_read", read_only=True) as uow:
             yield uow
+
+
+@contextlib.asynccontextmanager
+async def writing(where: Where) -> AsyncIterator[UnitOfWork]:
+    """Change the books: all of what the block does, or nothing.
+
+    Raises:
+        FinanceError: As `connected()` and `ledger_of()`.
+    """
+    async with connected(where) as db, db.unit_of_work(await ledger_of(db, where)) as uow:
+        yield uow
+
+
+def today() -> date:
+    """Return the day that it is where the command runs."""
+    return datetime.now(UTC).astimezone().date()
 
 
 async def ledger_of(db: DatabaseManager, where: Where) -> Ledger:

@@ -17,6 +17,7 @@ from finance.reports import (
     NetWorth,
     Section,
     Spending,
+    TrialBalance,
 )
 
 Exponents = Mapping[str, int]
@@ -40,7 +41,7 @@ def monthly_income_statements(found: Sequence[MonthlyIncomeStatement], exponents
     return [
         {
             **_head(each),
-            "months": [f"{month:%Y-%m}" for month in each.months],
+            "months": [month.isoformat()[:7] for month in each.months],
             "income": _monthly(each.income, exponents[each.currency]),
             "expenses": _monthly(each.expenses, exponents[each.currency]),
             "net": _all(each.net, exponents[each.currency]),
@@ -61,6 +62,31 @@ def balance_sheets(found: Sequence[BalanceSheet], exponents: Exponents) -> list[
         }
         for each in found
     ]
+
+
+def trial_balance(found: TrialBalance, exponents: Exponents) -> Document:
+    """Describe a trial balance."""
+    return {
+        "on": None if found.on is None else found.on.isoformat(),
+        "accounts": [
+            {
+                "account": row.account,
+                "type": row.type,
+                "currency": row.currency,
+                "debit": padded(row.debit, exponents[row.currency]),
+                "credit": padded(row.credit, exponents[row.currency]),
+            }
+            for row in found.rows
+        ],
+        "totals": [
+            {
+                "currency": currency,
+                "debit": padded(debit, exponents[currency]),
+                "credit": padded(credit, exponents[currency]),
+            }
+            for currency, (debit, credit) in found.totals().items()
+        ],
+    }
 
 
 def net_worths(found: Sequence[NetWorth], exponents: Exponents) -> list[Document]:
@@ -124,7 +150,7 @@ def monthly_spendings(found: Sequence[MonthlySpending], by: str, exponents: Expo
     return [
         {
             **_head(each),
-            "months": [f"{month:%Y-%m}" for month in each.months],
+            "months": [month.isoformat()[:7] for month in each.months],
             "lines": [
                 {_key(by): name, "amounts": _all(amounts, exponents[each.currency])} for name, amounts in each.lines
             ],

@@ -35,13 +35,21 @@ def monthly_income_statements(documents: Sequence[Document], *, totals: bool) ->
                 rows.append([each["currency"], title, "Total", *section["totals"]])
         if totals:
             rows.append([each["currency"], "Net income", "", *each["net"]])
-    return Listing([*_OF_SECTIONS, *(Column(month, is_amount=True) for month in months)], rows)
+    return Listing([*_OF_SECTIONS, *(Column(month, is_amount=True, is_month=True) for month in months)], rows)
+
+
+def trial_balance(document: Document, *, totals: bool) -> Listing:
+    """List every account with its balance as a debit or a credit."""
+    rows = [[row["currency"], row["account"], row["type"], row["debit"], row["credit"]] for row in document["accounts"]]
+    if totals:
+        rows += [[row["currency"], "Total", "", row["debit"], row["credit"]] for row in document["totals"]]
+    return Listing([Column("Currency"), Column("Account"), Column("Type"), *_amounts("Debit", "Credit")], rows)
 
 
 def net_worths(documents: Sequence[Document], *, totals: bool) -> Listing:  # noqa: ARG001 - there is nothing to add up
     """List the net worth over time."""
     return Listing(
-        [Column("Currency"), Column("On"), *_amounts("Assets", "Liabilities", "Net")],
+        [Column("Currency"), Column("On", is_day=True), *_amounts("Assets", "Liabilities", "Net")],
         [
             [each["currency"], point["on"], point["assets"], point["liabilities"], point["net"]]
             for each in documents
@@ -79,7 +87,8 @@ def monthly_spendings(documents: Sequence[Document], *, totals: bool, by: str) -
         rows += [[each["currency"], _label(line, by, totals=totals), *line["amounts"]] for line in each["lines"]]
         if totals:
             rows.append([each["currency"], "Total", *each["totals"]])
-    return Listing([Column("Currency"), Column(by.capitalize()), *_amounts(*months)], rows)
+    columns = [Column(month, is_amount=True, is_month=True) for month in months]
+    return Listing([Column("Currency"), Column(by.capitalize()), *columns], rows)
 
 
 def _label(line: Document, by: str, *, totals: bool) -> str:

@@ -13,7 +13,13 @@ _AGREES = {True: "agrees", False: "differs", None: ""}
 def accounts(documents: Sequence[Document]) -> Listing:
     """List accounts."""
     return Listing(
-        [Column("Account"), Column("Type"), Column("Balance", is_amount=True), Column("Currency"), Column("Closed")],
+        [
+            Column("Account"),
+            Column("Type"),
+            Column("Balance", is_amount=True),
+            Column("Currency"),
+            Column("Closed", is_day=True),
+        ],
         [
             [each["name"], each["type"], each["balance"], each["currency"], each["closed_on"] or ""]
             for each in documents
@@ -29,11 +35,13 @@ def balances(documents: Sequence[Document]) -> Listing:
     )
 
 
-def register(document: Document) -> Listing:
-    """List the postings of an account."""
+def register(document: Document, *, totals: bool) -> Listing:
+    """List the postings of an account; for a program (without *totals*) with the memo, currency and entry of each."""
+    if not totals:
+        return _register_rows(document)
     return Listing(
         [
-            Column("Date"),
+            Column("Date", is_day=True),
             Column("Description"),
             Column("Amount", is_amount=True),
             Column(f"Balance {document['currency']}", is_amount=True),
@@ -42,6 +50,14 @@ def register(document: Document) -> Listing:
             [line["date"], _described(line["description"], line["memo"]), line["amount"], line["balance"]]
             for line in document["lines"]
         ],
+    )
+
+
+def _register_rows(document: Document) -> Listing:
+    names = ("date", "description", "memo", "amount", "balance", "entry")
+    return Listing(
+        [*(Column(name.capitalize()) for name in names), Column("Currency")],
+        [[*(line[name] or "" for name in names), document["currency"]] for line in document["lines"]],
     )
 
 

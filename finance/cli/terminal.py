@@ -19,13 +19,20 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from finance.lettering import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a listing. One of amounts is aligned to the right and never broken."""
+    """A column of a listing. One of amounts is aligned to the right and never broken.
+
+    `is_day` says that its cells are days, and `is_month` that its title is a month, as in 2026-01.
+    """
 
     title: str
     is_amount: bool = False
+    is_day: bool = False
+    is_month: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,9 @@ def tell(message: str) -> None:
     sys.stderr.flush()
 
 
-def printable(text: str) -> str:
-    """Return *text* on one line, without the control characters by which a bank's text could command a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+def shows_colours() -> bool:
+    """Say whether standard output is a terminal whose user did not decline colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def write_json(document: Any) -> None:

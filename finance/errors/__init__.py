@@ -22,6 +22,7 @@
     |   |-- BalanceLimitError           a balance beyond its account's limits
     |   |-- HoldExceededError           an entry that takes more than was held
     |   |-- ParameterError              a value that the driver would change in silence
+    |   |-- RecurrenceError             a recurrence rule that is none, or names no days or too many
     |   |-- StatementFileError          a bank file that is not what it claims to be
     |   `-- BooksFileError              an exported journal that is not what it claims to be
     |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
@@ -140,6 +141,7 @@ from finance.errors.values import (
     InvalidError,
     ParameterError,
     PeriodClosedError,
+    RecurrenceError,
     StatementFileError,
     UnbalancedEntryError,
 )
@@ -193,6 +195,7 @@ __all__ = [
     "QueryTimeoutError",
     "ReadOnlyServerError",
     "ReadOnlyTransactionError",
+    "RecurrenceError",
     "SchemaAheadError",
     "SchemaBehindError",
     "SchemaChangedError",

@@ -126,6 +126,15 @@ class BooksFileError(_FileError):
     """A file is not the export of a journal that it claims to be; nothing of it was written."""
 
 
+class RecurrenceError(InvalidError):
+    """A recurrence rule that is none, or that names no days or too many; `part` is the part that is wrong."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        self.part = part
+        self.reason = reason
+        super().__init__(f"recurrence rule: {part} {reason}")
+
+
 class ParameterError(InvalidError):
     """A value for `$1`, `$2` and so on that the driver would change in silence. `position` counts from 1."""
 

@@ -175,6 +175,33 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_prices_of_another": _invalid("a price is of one currency in another"),
     "ck_prices_rate_positive": lambda _: AmountError(..., "of a price is not more than zero, or not below 1E+24"),
     "ck_prices_date_of_calendar": _invalid("a price is of a day of the years 1 to 9999"),
+    # budgets
+    "fk_budgets_ledger_id_account_id_accounts": lambda _: AccountNotFoundError(None),
+    "ck_budgets_amount_not_negative": lambda _: AmountError(..., "of a budget is less than zero, or not below 1E+24"),
+    "ck_budgets_amount_scale": _too_fine,
+    "ck_budgets_period_known": _invalid("a budget is for each week, month, quarter or year"),
+    "ck_budgets_rollover_known": _invalid("a budget carries none, unused, overspent or all into the next period"),
+    "ck_budgets_starts_on_of_calendar": _invalid("a budget starts on a day of the years 1 to 9999"),
+    # schedules
+    "fk_schedules_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
+    "ck_schedules_rule_length": _invalid("the rule of a schedule has 6 to 500 characters"),
+    "ck_schedules_starts_on_of_calendar": _invalid("a schedule starts on a day of the years 1 to 9999"),
+    "ck_schedules_ends_after_start": _invalid("a schedule ends on or after the day it starts on"),
+    "ck_schedules_paused_on_finite": _invalid("a schedule is paused from a day on, or not (NULL)"),
+    "ck_schedules_posted_through_finite": _invalid("a schedule is posted through a day, or nobody knows (NULL)"),
+    "ck_schedules_weekends_known": _invalid("what becomes of a weekend is stay, before or after"),
+    "ck_schedules_rule_fixed": _sealed("the rule and the first day of a schedule never change", "end it, add another"),
+    "fk_schedule_postings_ledger_id_schedule_id_schedules": lambda _: NotFoundError("this ledger has no such schedule"),
+    "fk_schedule_postings_ledger_id_account_id_accounts": _sealed(
+        "a schedule posts to accounts that are there, and those are not deleted", "remove the schedule first"
+    ),
+    "ck_schedule_postings_amount_nonzero": lambda _: AmountError(0, "a posting of zero says nothing; leave it out"),
+    "ck_schedule_postings_amount_finite": lambda _: AmountError(..., "is not a finite number below 1E+24"),
+    "ck_schedule_postings_amount_scale": _too_fine,
+    "ck_schedule_postings_line_positive": _invalid("lines are numbered from 1"),
+    "fk_schedule_changes_ledger_id_schedule_id_schedules": lambda _: NotFoundError("this ledger has no such schedule"),
+    "ck_schedule_changes_amount_nonzero": lambda _: AmountError(..., "is zero, or not a finite number below 1E+24"),
+    "ck_schedule_changes_days_finite": _invalid("the days of an occurrence are days of the years 1 to 9999"),
     # accounts
     "uq_accounts_ledger_id_name_currency": lambda _: AlreadyExistsError("account"),
     "fk_accounts_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),

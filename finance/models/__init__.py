@@ -10,6 +10,10 @@
     |   `-- EntryRevision           a description, details and a payee that were replaced; derived
     |-- Payee                       whom entries are with
     |-- Tag                         a word that entries are marked with
+    |-- Budget                      what may be spent on an account and all below it
+    |-- Schedule                    an entry that comes again and again
+    |   |-- SchedulePosting         one signed amount of it
+    |   `-- ScheduleChange          what is different about one occurrence
     |-- Hold                        value that is about to leave an account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
@@ -32,6 +36,7 @@ from finance.models import guards
 from finance.models.account import Account, AccountType
 from finance.models.assertion import Assertion, AssertionKind, NewAssertion
 from finance.models.base import Base
+from finance.models.budget import Budget, BudgetPeriod, Rollover
 from finance.models.charts import Chart
 from finance.models.forgetting import Erasure, RedactedEntry, Redaction
 from finance.models.hold import Hold, HoldStatus, NewHold
@@ -42,7 +47,9 @@ from finance.models.new_entry import NewEntry, NewPosting
 from finance.models.price import NewPrice, Price
 from finance.models.rebuild import Rebuild
 from finance.models.reconciliation import Match, Reconciliation
+from finance.models.recurrence import Recurrence
 from finance.models.rule import Comparison, NewRule, Rule
+from finance.models.schedule import NewSchedule, Schedule, ScheduleChange, SchedulePosting, Weekends
 from finance.models.statement import Import, Statement, StatementLine
 
 guards.attach(Base.metadata)
@@ -53,6 +60,8 @@ __all__ = [
     "Assertion",
     "AssertionKind",
     "Base",
+    "Budget",
+    "BudgetPeriod",
     "Chart",
     "Comparison",
     "Currency",
@@ -73,16 +82,23 @@ __all__ = [
     "NewPosting",
     "NewPrice",
     "NewRule",
+    "NewSchedule",
     "Payee",
     "Posting",
     "Price",
     "Rebuild",
     "Reconciliation",
+    "Recurrence",
     "RedactedEntry",
     "Redaction",
+    "Rollover",
     "Rule",
+    "Schedule",
+    "ScheduleChange",
+    "SchedulePosting",
     "Statement",
     "StatementLine",
     "Tag",
     "Unsettled",
+    "Weekends",
 ]

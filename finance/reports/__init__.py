@@ -2,7 +2,9 @@
 
 from finance.reports.assertions import AssertedBalance
 from finance.reports.balance_sheet import BalanceSheet, Section
+from finance.reports.budgets import BudgetedPeriod, BudgetProgress, BudgetReport, BudgetTotal, BudgetValuation
 from finance.reports.cash_flow import CashFlow, Flow
+from finance.reports.forecast import Forecast, ForecastPoint
 from finance.reports.income_statement import IncomeStatement, MonthlyIncomeStatement, MonthlySection
 from finance.reports.net_worth import NetWorth, Worth
 from finance.reports.register import RegisterLine
@@ -15,8 +17,15 @@ from finance.reports.verification import Problem, Progress, Verification
 __all__ = [
     "AssertedBalance",
     "BalanceSheet",
+    "BudgetProgress",
+    "BudgetReport",
+    "BudgetTotal",
+    "BudgetValuation",
+    "BudgetedPeriod",
     "CashFlow",
     "Flow",
+    "Forecast",
+    "ForecastPoint",
     "IncomeStatement",
     "LabelledSpending",
     "MonthlyIncomeStatement",

@@ -44,7 +44,7 @@ def net_worths(period: Period, rows: Sequence[Record]) -> tuple[NetWorth, ...]:
         NetWorth(
             currency,
             tuple(
-                Worth(on, asset, liability.copy_negate())
+                Worth(on, asset, total((liability.copy_negate(),)))  # whose zero has no sign
                 for on, asset, liability in zip(
                     ends,
                     *(

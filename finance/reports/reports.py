@@ -24,6 +24,7 @@ from finance.reports.income_statement import (
 from finance.reports.movements import Movement, read_accumulated, read_movements
 from finance.reports.net_worth import NetWorth, net_worths
 from finance.reports.period import Period
+from finance.reports.planned import PlannedReports
 from finance.reports.register import RegisterLine
 from finance.reports.spending import SpendingReports
 from finance.reports.trial_balance import TrialBalance, TrialBalanceRow
@@ -38,7 +39,7 @@ _ACCOUNTS = "SELECT id, name, type, currency FROM accounts WHERE ledger_id = $1 
 _RESULT = ("income", "expense")
 
 
-class Reports(SpendingReports):
+class Reports(SpendingReports, PlannedReports):
     """Reads of one ledger that no single repository answers."""
 
     async def trial_balance(self, *, on: date | None = None, known_at: datetime | None = None) -> TrialBalance:
@@ -65,9 +66,9 @@ class Reports(SpendingReports):
                     row["name"],
                     row["type"],
                     row["currency"],
-                    debit=max(balances.get(row["id"], zero), zero),
-                    # A minus sign would round to 28 digits.
-                    credit=max(balances.get(row["id"], zero).copy_negate(), zero),
+                    debit=max(zero, balances.get(row["id"], zero)),
+                    # A minus sign would round to 28 digits; of two zeros the first is taken, which has no sign.
+                    credit=max(zero, balances.get(row["id"], zero).copy_negate()),
                 )
                 for row in rows
             ),

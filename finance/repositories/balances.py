@@ -111,6 +111,18 @@ def require_day(name: str, day: date | None) -> date | None:
     return day
 
 
+def given_day(name: str, day: date | None) -> date:
+    """Return *day*, which is a plain day.
+
+    Raises:
+        InvalidError: It is something else, or missing.
+    """
+    found = require_day(name, day)
+    if found is None:
+        raise InvalidError(f"{name} is missing: give a datetime.date")
+    return found
+
+
 class _Statement:
     """One SELECT that is put together from its parts, and the values that its placeholders stand for."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from finance.errors import ConfigurationError
+from finance import extras
 
 
 def library(name: str, doing: str) -> Any:
@@ -14,9 +13,4 @@ def library(name: str, doing: str) -> Any:
     Raises:
         ConfigurationError: The extra `statements` is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{doing} needs the extra `statements`: pip install 'finance-ledger[statements]'"
-        ) from error
+    return extras.library(name, "statements", doing)

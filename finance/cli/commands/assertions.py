@@ -12,7 +12,7 @@ from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
 from finance.cli.books import HERE, Where, connected, exponents_of, ledger_of, reading
 from finance.cli.commands.register import choose
-from finance.cli.commands.reports import Csv
+from finance.cli.forms import Csv
 
 app = App(name="assertions", help="Balances that statements and users claim: list which of them hold, add and remove.")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -19,6 +17,9 @@ from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_led
 from finance.cli.terminal import write_json, write_text
 from finance.errors import InvalidError
 from finance.exports import Loaded, beancount_lines, csv_lines, load_csv
+from finance.files import whole_file
+from finance.frames import posting_batches, save_postings
+from finance.frames.saving import SUFFIXES as FRAMES
 
 _LINES: dict[str, Callable[[UnitOfWork], AsyncIterator[str]]] = {"csv": csv_lines, "beancount": beancount_lines}
 
@@ -26,12 +27,18 @@ _LINES: dict[str, Callable[[UnitOfWork], AsyncIterator[str]]] = {"csv": csv_line
 async def export(
     *,
     format: Annotated[  # noqa: A002 - the option's own word
-        Literal["csv", "beancount"],
-        Parameter(help="CSV, which `finance load` takes back, or text for beancount."),
-    ] = "csv",
+        Literal["csv", "beancount"] | None,
+        Parameter(
+            help="CSV, which `finance load` takes back, or text for beancount; otherwise CSV.", show_default=False
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
-        Parameter(help="A file, written whole or not at all; otherwise standard output.", show_default=False),
+        Parameter(
+            help="A file, written whole or not at all; otherwise standard output. One that ends with .parquet or .arrow"
+            " is a table for data frames.",
+            show_default=False,
+        ),
     ] = None,
     where: Where = HERE,
 ) -> None:
@@ -39,14 +46,23 @@ async def export(
     if output is None:
         if where.json:
             raise InvalidError("--json describes the file that --output names; without one, the export is the output")
-        await _export(where, _LINES[format], sys.stdout.buffer)
+        await _write_lines(where, _LINES[format or "csv"], sys.stdout.buffer)
         return
-    with _whole(output) as part:
-        written = await _export(where, _LINES[format], part)
+    kind, written = await _save(where, output, format)
     if where.json:
-        write_json({"file": str(output), "format": format, "bytes": written})
+        write_json({"file": str(output), "format": kind, "bytes": written})
     else:
-        write_text(f"{output}: {format}, {written} bytes")
+        write_text(f"{output}: {kind}, {written} bytes")
+
+
+async def _save(where: Where, output: Path, format_: str | None) -> tuple[str, int]:
+    """Write the file *output*, and return of which kind it is and how many bytes it has."""
+    if output.suffix.lower() not in FRAMES:
+        with whole_file(output) as part:
+            return format_ or "csv", await _write_lines(where, _LINES[format_ or "csv"], part)
+    if format_ is not None:
+        raise InvalidError(f"{output}: the name says that it is no {format_}; leave --format out, or name another file")
+    return output.suffix.lower().removeprefix("."), await _write_frame(where, output)
 
 
 async def load(
@@ -75,30 +91,25 @@ async def load(
         )
 
 
-@contextlib.contextmanager
-def _whole(output: Path) -> Iterator[BinaryIO]:
-    """Lend a file beside *output*, readable by its owner only, which takes that name when the block ends well.
-
-    Raises:
-        InvalidError: It cannot be written there.
-    """
-    part = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
-        part = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        part.replace(output)
-    except OSError as error:
-        raise InvalidError(f"{output}: the file cannot be written: {error.strerror or error}") from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
-
-
-async def _export(where: Where, lines: Callable[[UnitOfWork], AsyncIterator[str]], to: BinaryIO) -> int:
-    """Write an export of one instant, however slowly it is read, and return how many bytes it has."""
+async def _write_lines(where: Where, lines: Callable[[UnitOfWork], AsyncIterator[str]], to: BinaryIO) -> int:
+    """Write an export as text, and return how many bytes it has."""
     written = 0
+    async with _one_instant(where) as uow:
+        async for piece in lines(uow):
+            written += to.write(piece.encode())
+    to.flush()
+    return written
+
+
+async def _write_frame(where: Where, output: Path) -> int:
+    """Write an export as a table of Arrow, and return how many bytes it has."""
+    async with _one_instant(where) as uow:
+        return await save_postings(await posting_batches(uow), output)
+
+
+@contextlib.asynccontextmanager
+async def _one_instant(where: Where) -> AsyncIterator[UnitOfWork]:
+    """Read the books as they are at one instant, however slowly what is read is taken."""
     async with connected(where) as db:
         ledger = await ledger_of(db, where)
         async with db.unit_of_work(
@@ -108,7 +119,4 @@ async def _export(where: Where, lines: Callable[[UnitOfWork], AsyncIterator[str]
             statement_timeout=math.inf,
             idle_in_transaction_timeout=math.inf,
         ) as uow:
-            async for piece in lines(uow):
-                written += to.write(piece.encode())
-    to.flush()
-    return written
+            yield uow

@@ -12,7 +12,7 @@ from finance import UnitOfWork
 from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
 from finance.cli.books import HERE, Where, connected, exponents_of, ledger_of, reading
-from finance.cli.commands.reports import Csv
+from finance.cli.forms import Csv
 from finance.cli.terminal import write_json, write_text
 from finance.repositories.matching import MOST_DAYS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,8 +12,9 @@ from cyclopts import Parameter
 from finance import Account
 from finance.cli import documents, tables
 from finance.cli.books import HERE, Where, exponents_of, reading
-from finance.cli.terminal import write_json, write_listing
+from finance.cli.forms import TABLE, Answer, Form, require_one, write
 from finance.errors import InvalidError, NotFoundError
+from finance.frames import register_table
 
 
 async def register(
@@ -20,17 +22,21 @@ async def register(
     /,
     *,
     currency: Annotated[str | None, Parameter(help="Which one, if the name holds several.")] = None,
+    form: Form = TABLE,
     where: Where = HERE,
 ) -> None:
     """List the postings of an account, the oldest first, with the balance after each."""
+    require_one(form, json=where.json)
     async with reading(where) as uow:
         row = choose([each async for each in uow.accounts.stream()], account, currency)
         lines = [line async for line in uow.reports.register(row)]
-        found = documents.register(row, lines, await exponents_of(uow))
-    if where.json:
-        write_json(found)
-    else:
-        write_listing(tables.register(found))
+        exponents = await exponents_of(uow)
+    answer = Answer(
+        documents.register(row, lines, exponents),
+        tables.register,
+        partial(register_table, lines, currency=row.currency, scale=exponents[row.currency]),
+    )
+    write(answer, form, json=where.json)
 
 
 def choose(accounts: Sequence[Account], name: str, currency: str | None) -> Account:

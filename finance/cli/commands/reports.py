@@ -1,28 +1,26 @@
-"""`finance income-statement`, `balance-sheet`, `net-worth`, `cash-flow` and `spending`."""
+"""`finance income-statement`, `balance-sheet`, `trial-balance`, `net-worth`, `cash-flow` and `spending`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from finance import UnitOfWork
+from finance import UnitOfWork, frames
 from finance.cli import report_documents, report_tables
-from finance.cli.books import HERE, Where, exponents_of, reading
-from finance.cli.documents import Document
-from finance.cli.terminal import Listing, write_csv, write_json, write_listing
-from finance.errors import InvalidError
-from finance.reports import LabelledSpending, MonthlySpending, Spending
+from finance.cli.books import HERE, Where, exponents_of, reading, today
+from finance.cli.forms import PICTURE, TABLE, Answer, Form, PictureForm, finest, require_one, write
+from finance.plots import income_chart, net_worth_chart, spending_chart
+from finance.reports import LabelledSpending, Spending
 
 Depth = Annotated[
     int | None, Parameter(help="Add up what is the same in so many first segments of the accounts' names.")
 ]
 By = Literal["category", "payee", "tag"]
-Csv = Annotated[bool, Parameter(negative="", help="Print CSV, without rows of totals.")]
 
 
 @Parameter(name="*")
@@ -39,7 +37,7 @@ class Days:
 
     def period(self) -> tuple[date, date]:
         """Return the first and the last day."""
-        last = self.ends_on or datetime.now(UTC).astimezone().date()
+        last = self.ends_on or today()
         return self.starts_on or last.replace(month=1, day=1), last
 
 
@@ -49,44 +47,94 @@ THIS_YEAR = Days()
 async def income_statement(
     *,
     days: Days = THIS_YEAR,
-    by_month: Annotated[bool, Parameter(negative="", help="Give each month a column.")] = False,
+    by_month: Annotated[
+        bool, Parameter(negative="", help="Give each month a column; pictures do in any case.")
+    ] = False,
     depth: Depth = None,
-    csv: Csv = False,
+    form: PictureForm = PICTURE,
     where: Where = HERE,
 ) -> None:
     """List income, expenses and what is left of them, of a period."""
+    require_one(form, json=where.json)
     async with reading(where) as uow:
-        exponents = await exponents_of(uow)
-        if by_month:
-            monthly = await uow.reports.monthly_income_statements(*days.period(), depth=depth)
-            found = report_documents.monthly_income_statements(monthly, exponents)
-        else:
-            whole = await uow.reports.income_statements(*days.period(), depth=depth)
-            found = report_documents.income_statements(whole, exponents)
-    table = report_tables.monthly_income_statements if by_month else report_tables.income_statements
-    _write(found, table, csv=csv, json=where.json)
+        asked = _by_month if by_month or form.is_picture else _of_period
+        answer = await asked(uow, days, depth, where.ledger)
+    write(answer, form, json=where.json)
+
+
+async def _of_period(uow: UnitOfWork, days: Days, depth: int | None, _ledger: str) -> Answer:
+    found = await uow.reports.income_statements(*days.period(), depth=depth)
+    exponents = await exponents_of(uow)
+    return Answer(
+        report_documents.income_statements(found, exponents),
+        report_tables.income_statements,
+        partial(frames.income_statements_table, found, scale=finest(found, exponents)),
+    )
+
+
+async def _by_month(uow: UnitOfWork, days: Days, depth: int | None, ledger: str) -> Answer:
+    found = await uow.reports.monthly_income_statements(*days.period(), depth=depth)
+    exponents = await exponents_of(uow)
+    return Answer(
+        report_documents.monthly_income_statements(found, exponents),
+        report_tables.monthly_income_statements,
+        partial(frames.monthly_income_statements_table, found, scale=finest(found, exponents)),
+        partial(income_chart, found, ledger=ledger, exponents=exponents),
+    )
 
 
 async def balance_sheet(
     *,
     on: Annotated[date | None, Parameter(help="Count what is posted through this day, as in 2026-12-31.")] = None,
     depth: Depth = None,
-    csv: Csv = False,
+    form: Form = TABLE,
     where: Where = HERE,
 ) -> None:
     """List what is owned, what is owed, and the difference, on a day."""
+    require_one(form, json=where.json)
     async with reading(where) as uow:
         sheets = await uow.reports.balance_sheets(on=on, depth=depth)
-        found = report_documents.balance_sheets(sheets, await exponents_of(uow))
-    _write(found, report_tables.balance_sheets, csv=csv, json=where.json)
+        exponents = await exponents_of(uow)
+    answer = Answer(
+        report_documents.balance_sheets(sheets, exponents),
+        report_tables.balance_sheets,
+        partial(frames.balance_sheets_table, sheets, scale=finest(sheets, exponents)),
+    )
+    write(answer, form, json=where.json)
 
 
-async def net_worth(*, days: Days = THIS_YEAR, csv: Csv = False, where: Where = HERE) -> None:
+async def trial_balance(
+    *,
+    on: Annotated[date | None, Parameter(help="Count what is posted through this day, as in 2026-12-31.")] = None,
+    form: Form = TABLE,
+    where: Where = HERE,
+) -> None:
+    """List every account with its balance as a debit or a credit, on a day; they agree in each currency."""
+    require_one(form, json=where.json)
+    async with reading(where) as uow:
+        trial = await uow.reports.trial_balance(on=on)
+        exponents = await exponents_of(uow)
+    answer = Answer(
+        report_documents.trial_balance(trial, exponents),
+        report_tables.trial_balance,
+        partial(frames.trial_balance_table, trial, scale=finest(trial.rows, exponents)),
+    )
+    write(answer, form, json=where.json)
+
+
+async def net_worth(*, days: Days = THIS_YEAR, form: PictureForm = PICTURE, where: Where = HERE) -> None:
     """List assets less liabilities at the end of each month, for each currency."""
+    require_one(form, json=where.json)
     async with reading(where) as uow:
         worths = await uow.reports.net_worth(*days.period())
-        found = report_documents.net_worths(worths, await exponents_of(uow))
-    _write(found, report_tables.net_worths, csv=csv, json=where.json)
+        exponents = await exponents_of(uow)
+    answer = Answer(
+        report_documents.net_worths(worths, exponents),
+        report_tables.net_worths,
+        partial(frames.net_worth_table, worths, scale=finest(worths, exponents)),
+        partial(net_worth_chart, worths, ledger=where.ledger, exponents=exponents),
+    )
+    write(answer, form, json=where.json)
 
 
 async def cash_flow(
@@ -94,14 +142,20 @@ async def cash_flow(
     days: Days = THIS_YEAR,
     under: Annotated[str, Parameter(help="The asset accounts of this name and below it are cash.")] = "Assets",
     depth: Depth = None,
-    csv: Csv = False,
+    form: Form = TABLE,
     where: Where = HERE,
 ) -> None:
     """List where the money of a period came from and where it went, from the opening to the closing balance."""
+    require_one(form, json=where.json)
     async with reading(where) as uow:
         flows = await uow.reports.cash_flows(*days.period(), under=under, depth=depth)
-        found = report_documents.cash_flows(flows, await exponents_of(uow))
-    _write(found, report_tables.cash_flows, csv=csv, json=where.json)
+        exponents = await exponents_of(uow)
+    answer = Answer(
+        report_documents.cash_flows(flows, exponents),
+        report_tables.cash_flows,
+        partial(frames.cash_flows_table, flows, scale=finest(flows, exponents)),
+    )
+    write(answer, form, json=where.json)
 
 
 async def spending(
@@ -112,49 +166,43 @@ async def spending(
     ] = "category",
     by_month: Annotated[bool, Parameter(negative="", help="Give each month a column.")] = False,
     depth: Depth = 2,
-    csv: Csv = False,
+    form: PictureForm = PICTURE,
     where: Where = HERE,
 ) -> None:
     """List what was spent in a period by category, payee or tag, the largest first."""
+    require_one(form, json=where.json)
     async with reading(where) as uow:
-        exponents = await exponents_of(uow)
-        if by_month:
-            monthly = await _monthly_spending(uow, by, days.period(), depth)
-            found = report_documents.monthly_spendings(monthly, by, exponents)
-        else:
-            found = report_documents.spendings(await _spending(uow, by, days.period(), depth), by, exponents)
-    table = report_tables.monthly_spendings if by_month else report_tables.spendings
-    _write(found, partial(table, by=by), csv=csv, json=where.json)
+        asked = _monthly_spending if by_month else _spending
+        answer = await asked(uow, by, days.period(), depth, where.ledger)
+    write(answer, form, json=where.json)
 
 
-async def _spending(
-    uow: UnitOfWork, by: By, period: tuple[date, date], depth: int | None
-) -> Sequence[Spending | LabelledSpending]:
+async def _spending(uow: UnitOfWork, by: By, period: tuple[date, date], depth: int | None, ledger: str) -> Answer:
+    found: Sequence[Spending | LabelledSpending]
     if by == "category":
-        return await uow.reports.spending(*period, depth=depth)
-    return await (uow.reports.spending_by_payee if by == "payee" else uow.reports.spending_by_tag)(*period)
+        found = await uow.reports.spending(*period, depth=depth)
+    else:
+        found = await (uow.reports.spending_by_payee if by == "payee" else uow.reports.spending_by_tag)(*period)
+    exponents = await exponents_of(uow)
+    return Answer(
+        report_documents.spendings(found, by, exponents),
+        partial(report_tables.spendings, by=by),
+        partial(frames.spending_table, found, by=by, scale=finest(found, exponents)),
+        partial(spending_chart, found, ledger=ledger, by=by, exponents=exponents),
+    )
 
 
 async def _monthly_spending(
-    uow: UnitOfWork, by: By, period: tuple[date, date], depth: int | None
-) -> Sequence[MonthlySpending]:
-    if by == "category":
-        return await uow.reports.monthly_spending(*period, depth=depth)
+    uow: UnitOfWork, by: By, period: tuple[date, date], depth: int | None, _ledger: str
+) -> Answer:
     reports = uow.reports
-    return await (reports.monthly_spending_by_payee if by == "payee" else reports.monthly_spending_by_tag)(*period)
-
-
-def _write(documents: Sequence[Document], table: Callable[..., Listing], *, csv: bool, json: bool) -> None:
-    """Write *documents* in the form that is asked for.
-
-    Raises:
-        InvalidError: Two forms are.
-    """
-    if csv and json:
-        raise InvalidError("--csv and --json are two forms of one answer: give one of them")
-    if json:
-        write_json(documents)
-    elif csv:
-        write_csv(table(documents, totals=False))
+    if by == "category":
+        found = await reports.monthly_spending(*period, depth=depth)
     else:
-        write_listing(table(documents, totals=True))
+        found = await (reports.monthly_spending_by_payee if by == "payee" else reports.monthly_spending_by_tag)(*period)
+    exponents = await exponents_of(uow)
+    return Answer(
+        report_documents.monthly_spendings(found, by, exponents),
+        partial(report_tables.monthly_spendings, by=by),
+        partial(frames.monthly_spending_table, found, by=by, scale=finest(found, exponents)),
+    )

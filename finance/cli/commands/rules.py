@@ -12,8 +12,8 @@ from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
 from finance.cli.books import HERE, Where, connected, ledger_of, reading
 from finance.cli.commands.register import choose
-from finance.cli.commands.reports import Csv
 from finance.cli.documents import Document
+from finance.cli.forms import Csv
 from finance.errors import InvalidError
 from finance.repositories import RuledLine
 from finance.statements import RuledEntry, apply_rules

@@ -16,7 +16,7 @@ from finance import UnitOfWork
 from finance.cli import documents, tables
 from finance.cli.answers import write_answer
 from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
-from finance.cli.commands.reports import Csv
+from finance.cli.forms import Csv
 from finance.cli.terminal import progress, tell, write_document, write_json, write_listing
 from finance.errors import CurrencyError, InvalidError
 from finance.money import iso_currency, total

@@ -55,6 +55,7 @@ FUNCTIONS = (
     "hash_redacted",
     "redact_entries",
     "guard_redaction",
+    "guard_planned_amount",
 )
 
 #: These do nothing that needs the rights of the tables' owner.
@@ -73,6 +74,7 @@ PLAIN = frozenset(
         "check_matches",
         "keep_matches",
         "keep_assertions",
+        "guard_planned_amount",
     )
 )
 
@@ -367,6 +369,22 @@ _ROW_TRIGGERS = (
     ),
     Trigger("matches_keep", "matches", "BEFORE DELETE", "FOR EACH ROW EXECUTE FUNCTION keep_matches()"),
     Trigger("rebuilds_rebuild", "rebuilds", "BEFORE INSERT", "FOR EACH ROW EXECUTE FUNCTION rebuild_account()"),
+    *(
+        Trigger(
+            f"{table}_guard_amount",
+            table,
+            "BEFORE INSERT OR UPDATE",
+            f"FOR EACH ROW EXECUTE FUNCTION guard_planned_amount('ck_{table}_amount_scale')",
+        )
+        for table in ("budgets", "schedule_postings")
+    ),
+    Trigger(
+        "schedules_guard_rule",
+        "schedules",
+        "BEFORE UPDATE",
+        "FOR EACH ROW WHEN (OLD.ledger_id <> NEW.ledger_id OR OLD.id <> NEW.id OR OLD.rule <> NEW.rule"
+        " OR OLD.starts_on <> NEW.starts_on) EXECUTE FUNCTION refuse_change('ck_schedules_rule_fixed')",
+    ),
 )
 
 TRIGGERS = _triggers()

@@ -1,0 +1,1 @@
+"""Budgets, schedules and forecasts."""
