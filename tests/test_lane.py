@@ -909,7 +909,33 @@ async def test_what_was_given_up_while_its_neighbours_were_posted_is_not_posted(
 @pytest.mark.parametrize("seed", range(6))
 async def test_limits_hold_in_order_of_arrival_over_groups(db: DatabaseManager, books: Books, seed: int) -> None:
     """Whatever comes between them: each answer is what one after another would have been told."""
+    await post_at_limits(db, books, random.Random(seed))
+    await require_clean(db, books)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_limits_hold_in_order_of_arrival_whoever_is_held_up(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager, seed: int
+) -> None:
+    """Nobody overtakes at a limit, although locks of others hold some up for longer than a group waits."""
     rng = random.Random(seed)
+
+    async def hold_up() -> None:
+        while True:
+            async with stranger.unit_of_work(books.ledger) as uow:
+                await uow.accounts.get_one(books.accounts[rng.randrange(4)], for_update=True)
+                await asyncio.sleep(rng.choice([0.15, 0.3]))
+            await asyncio.sleep(0.05)
+
+    disturbing = asyncio.create_task(hold_up())
+    await post_at_limits(db, books, random.Random(seed))
+    disturbing.cancel()
+    await asyncio.gather(disturbing, return_exceptions=True)
+    await require_clean(db, books)
+
+
+async def post_at_limits(db: DatabaseManager, books: Books, rng: random.Random) -> None:
+    """Post entries that touch a limit, and others between them, and compare what each is told."""
     await limit(db, books, 0, minimum_balance=0, maximum_balance=8)
     calls, expected, now = [], [], 0
     for _ in range(400):
@@ -927,7 +953,6 @@ async def test_limits_hold_in_order_of_arrival_over_groups(db: DatabaseManager, 
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [isinstance(each, Posted) for each in answers] == expected
-    await require_clean(db, books)
 
 
 async def test_a_lost_answer_is_not_forgotten_when_no_other_try_is_possible() -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from finance.errors import NotConnectedError
-from finance.journal.poster import MustFollowError, Poster
+from finance.journal.limits import MustFollowError
+from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
 from finance.repositories.draft import Key
 from finance.repositories.posting import Posted

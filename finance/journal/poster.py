@@ -26,11 +26,11 @@ from finance.errors import (
     QueryTimeoutError,
     SerializationError,
 )
-from finance.journal.limits import refused_in_order
+from finance.journal.limits import MustFollowError, Parked, Way, refused_in_order
 from finance.journal.ticket import Ticket
 from finance.repositories import KnownCurrencies
 from finance.repositories.draft import Draft, Fetch, Key, draft, look_up
-from finance.repositories.posting import Limit, Posted, insert, lock_limits, post, replayed, stored
+from finance.repositories.posting import Limit, Posted, insert, limited, lock_limits, post, replayed, stored
 
 #: How long a group waits for a lock of somebody else, before its entries go apart.
 GROUP_PATIENCE = 0.1
@@ -41,13 +41,11 @@ _PAUSE_SECONDS = 0.02
 _PAUSE_SECONDS_MAX = 1.0
 # Groups that met a lock of somebody else may have so many statements under way beside the others.
 _HELD_UP = 2
+# Entries held up at limits that are posted in one go.
+_MOST_UNPARKED = 1024
 
 #: What says something of one entry. Whatever else is refused, is refused to all.
 _OF_AN_ENTRY = (InvalidError, NotFoundError, ConflictError, DatabaseError, QueryTimeoutError)
-
-
-class MustFollowError(Exception):
-    """Nothing was sent: what comes before has to have its answers first, since limits are touched."""
 
 
 class Database(Protocol):
@@ -84,6 +82,8 @@ class Poster:
         self._limited: set[int] = set()
         self._held_up = asyncio.Semaphore(_HELD_UP)
         self._stuck = asyncio.Semaphore(_HELD_UP)
+        self._parked = Parked(self._limits_of)
+        self._unparking = asyncio.Lock()
 
     async def post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None = None) -> list[Ticket]:
         """Post *tickets*, which have different keys, in the order in which they came.
@@ -95,14 +95,19 @@ class Poster:
         Returns:
             Those that wait for a lock that somebody else has: they are for `post_held_up()`.
         """
-        return await self._post(list(tickets), contextlib.nullcontext(), GROUP_PATIENCE, predecessor)
+        return await self._post(list(tickets), Way(contextlib.nullcontext(), GROUP_PATIENCE, predecessor))
 
     async def post_held_up(self, tickets: Sequence[Ticket]) -> None:
-        """Post *tickets* that met somebody else's lock: apart, and again until the lock is free."""
+        """Post *tickets* that met somebody else's lock, again until it is free: apart, but in order at limits."""
+        await asyncio.gather(self._post_apart(tickets), self._post_parked(tickets))
+        await self._post_parked(tickets)  # of others, it was found out meanwhile that they touch limits
+
+    async def _post_apart(self, tickets: Sequence[Ticket]) -> None:
         left = [list(tickets)]
         alone: list[Ticket] = []
         while left:
-            stuck = await self._post(left.pop(0), self._held_up, GROUP_PATIENCE, None)
+            group = [ticket for ticket in left.pop(0) if ticket not in self._parked]
+            stuck = await self._post(group, Way(self._held_up, GROUP_PATIENCE))
             if len(stuck) > 1:
                 left[:0] = _halves(stuck)
             else:
@@ -111,9 +116,38 @@ class Poster:
 
     async def _post_stuck(self, ticket: Ticket) -> None:
         doubled = 0
-        while await self._post([ticket], self._stuck, SINGLE_PATIENCE, None):
+        while ticket not in self._parked and await self._post([ticket], Way(self._stuck, SINGLE_PATIENCE)):
             await asyncio.sleep(full_jitter(doubled, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX))
             doubled += 1
+
+    async def _post_parked(self, tickets: Sequence[Ticket]) -> None:
+        """Post what is parked, in its order, until none of *tickets* is."""
+        doubled = 0
+        while any(ticket in self._parked for ticket in tickets):
+            async with self._unparking:
+                left = await asyncio.gather(*map(self._unpark, {ticket.ledger_id for ticket in self._parked}))
+                if any(left):
+                    await asyncio.sleep(full_jitter(doubled, first=_PAUSE_SECONDS, longest=_PAUSE_SECONDS_MAX))
+                    doubled += 1
+
+    async def _unpark(self, ledger_id: int) -> list[Ticket]:
+        """Post what is parked of one ledger, in its order, and return what has to stay."""
+        taken = [ticket for ticket in self._parked if ticket.ledger_id == ledger_id][:_MOST_UNPARKED]
+        left = await self._advance(taken)
+        self._parked.leave(ticket for ticket in taken if ticket not in left)
+        return left
+
+    async def _advance(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Post of *tickets*, in their order, what no lock holds up, and return the others in their order."""
+        patience = GROUP_PATIENCE if len(tickets) > 1 else SINGLE_PATIENCE
+        stuck = await self._post(list(tickets), Way(self._held_up, patience, is_parked=True))
+        if len(stuck) < 2:
+            return stuck
+        first, second = _halves(stuck)
+        left = await self._advance(first)
+        free, behind = self._parked.part(second, left)
+        left += behind + await self._advance(free)
+        return [ticket for ticket in stuck if ticket in left]
 
     async def post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
         """Post all of *tickets*, which have different keys, in one transaction, until it is done or refused.
@@ -149,31 +183,29 @@ class Poster:
                 for ticket in tickets:
                     ticket.is_sent = False
 
-    async def _post(
-        self,
-        tickets: list[Ticket],
-        places: AbstractAsyncContextManager[object],
-        patience: float,
-        predecessor: asyncio.Future[Any] | None,
-    ) -> list[Ticket]:
+    async def _post(self, tickets: list[Ticket], way: Way, ahead: Sequence[Ticket] = ()) -> list[Ticket]:
+        """Post *tickets* until each has its answer, and return those that somebody else's lock holds up.
+
+        Args:
+            tickets: The entries, in their order.
+            way: How they are tried.
+            ahead: Entries that are held up and must not be overtaken at limits.
+        """
         attempt = 0
         stuck: list[Ticket] = []
         while tickets := [ticket for ticket in tickets if ticket.is_open]:
             if len(tickets) > 1 and any(ticket.entry.settles_id is not None for ticket in tickets):
                 # What a hold leaves free is known to the database alone: an entry that settles one goes alone.
                 first, tickets = _halves(tickets)
-                stuck += await self._post(first, places, patience, predecessor)
+                stuck += await self._post(first, way, [*ahead, *stuck])
                 continue
             try:
-                async with places:
-                    await self._try(tickets, patience, predecessor)
+                async with way.places:
+                    return stuck + await self._try(tickets, way, [*ahead, *stuck])
             except MustFollowError:
                 for ticket in tickets:
                     ticket.is_sent = False
                 raise
-            except LockTimeoutError as error:
-                _fail(tickets, error)
-                return stuck + tickets
             except Exception as error:  # none of them may be left without an answer
                 tickets = [ticket for ticket in tickets if ticket.is_open]
                 _fail(tickets, error)
@@ -182,54 +214,72 @@ class Poster:
                     await self._pause(attempt, error)
                 elif len(tickets) > 1 and _is_of_an_entry(error):
                     first, tickets = _halves(tickets)
-                    stuck += await self._post(first, places, patience, predecessor)
+                    stuck += await self._post(first, way, [*ahead, *stuck])
                 else:
                     for ticket in tickets:  # what speaks of no entry does not say what became of an earlier try
                         is_sure = _is_of_an_entry(error) or not ticket.is_uncertain
                         ticket.refuse(error if is_sure else OutcomeUnknownError())
         return stuck
 
-    async def _try(self, tickets: Sequence[Ticket], patience: float, predecessor: asyncio.Future[Any] | None) -> None:
-        """Post *tickets* once, and answer each: first those whose order makes no difference."""
-        ready = [(ticket, ticket.draft) for ticket in await self._with_drafts(tickets) if ticket.draft is not None]
-        limited = [each for each in ready if self._touches_limits(each[1])]
-        if len(ready) > len(limited) > 0:
-            free = [each for each in ready if not self._touches_limits(each[1])]
-            await self._try_together(free, patience, predecessor)
-            ready = [each for each in limited if each[0].is_open]  # others were given up meanwhile
-        if ready:
-            await self._try_together(ready, patience, predecessor)
+    async def _try(self, tickets: Sequence[Ticket], way: Way, ahead: Sequence[Ticket]) -> list[Ticket]:
+        """Post *tickets* once, first those whose order makes no difference, and answer each that is not held up."""
+        ready = [ticket for ticket in await self._with_drafts(tickets) if ticket.draft is not None]
+        ordered = [ticket for ticket in ready if self._limits_of(ticket)]
+        stuck: list[Ticket] = []
+        if len(ready) > len(ordered) > 0:
+            free = [ticket for ticket in ready if not self._limits_of(ticket)]
+            stuck = await self._try_together(free, way)
+            ready = [ticket for ticket in ordered if ticket.is_open]  # others were given up meanwhile
+        if self._parked:
+            ready, behind = self._parked.part(ready, ahead if way.is_parked else self._parked)
+            self._park(behind, way)
+            stuck += behind
+        return stuck + (await self._try_together(ready, way) if ready else [])
 
-    async def _try_together(
-        self, ready: Sequence[tuple[Ticket, Draft]], patience: float, predecessor: asyncio.Future[Any] | None
-    ) -> None:
-        drafts = [each for _, each in ready]
-        for ticket, _ in ready:
+    def _park(self, tickets: Sequence[Ticket], way: Way) -> None:
+        """Have whoever comes later wait behind *tickets* at their limits."""
+        if tickets:
+            way.require_turn()
+            self._parked.join(tickets)
+
+    def _limits_of(self, ticket: Ticket) -> set[int]:
+        """Return the accounts of *ticket* that have limits, as far as is known."""
+        return self._limited & ticket.draft.account_ids if self._limited and ticket.draft is not None else set()
+
+    async def _try_together(self, tickets: Sequence[Ticket], way: Way) -> list[Ticket]:
+        """Post *tickets* in one go, and answer all of them; return them where somebody else's lock holds them up."""
+        drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
+        for ticket in tickets:
             ticket.is_sent = True
+        try:
+            old, refused = await self._insert(drafts, way)
+        except LockTimeoutError as error:
+            _fail(tickets, error)
+            self._limited |= await limited(self._fetch(drafts[0].ledger_id), drafts)
+            self._park([ticket for ticket in tickets if self._limits_of(ticket)], way)
+            return list(tickets)
         fetch = self._fetch(drafts[0].ledger_id)
-        old, refused = await self._insert(drafts, patience, predecessor)
         hashes = await stored(fetch, [each for each in drafts if each.key in old]) if old else {}
         if len(hashes) < len(old):
             raise SerializationError  # a statement that looks later sees what kept the insertion out
-        for ticket, each in ready:
+        for ticket, each in zip(tickets, drafts, strict=True):
             if not old and not refused:
                 ticket.grant(Posted(each.entry.id, is_replay=False))
             else:
                 _answer(ticket, each, refused, hashes)
+        return []
 
     def _fetch(self, ledger_id: int) -> Fetch:
         return partial(self._database.fetch, ledger_id)
 
-    async def _insert(
-        self, drafts: Sequence[Draft], patience: float, predecessor: asyncio.Future[Any] | None
-    ) -> tuple[set[Key], dict[Key, FinanceError]]:
+    async def _insert(self, drafts: Sequence[Draft], way: Way) -> tuple[set[Key], dict[Key, FinanceError]]:
         """Store *drafts* in one statement or, where their order matters, in a transaction.
 
         Returns:
             The keys that were stored before, and what those that a limit refuses are told.
         """
-        fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{patience * 1000:.0f}ms"
-        has_order = len(drafts) > 1 or predecessor is not None
+        fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{way.patience * 1000:.0f}ms"
+        has_order = len(drafts) > 1 or way.predecessor is not None
         while not (has_order and any(map(self._touches_limits, drafts))):
             try:
                 return await insert(fetch, drafts, lock_timeout=lock_timeout, unordered=has_order), {}
@@ -237,9 +287,8 @@ class Poster:
                 if not has_order or error.account_id is None:
                     raise
                 self._limited.add(error.account_id)
-        if predecessor is not None and not predecessor.done():
-            raise MustFollowError
-        return await self._insert_in_order(drafts, patience)
+        way.require_turn()
+        return await self._insert_in_order(drafts, way.patience)
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""

@@ -78,6 +78,11 @@ SELECT j.ledger_id, j.id, j.content_hash FROM unnest($1::bigint[], $2::uuid[]) A
 _SHARE_LEDGERS = """
 SELECT pg_advisory_xact_lock_shared(1179209295, hashint8(u.id)) FROM unnest($1::bigint[]) AS u(id)
 """
+_LIMITED = """
+SELECT a.id FROM unnest($1::bigint[], $2::bigint[]) AS u(ledger_id, id)
+  JOIN accounts AS a ON a.ledger_id = u.ledger_id AND a.id = u.id
+ WHERE a.minimum_balance IS NOT NULL OR a.maximum_balance IS NOT NULL
+"""
 _LOCK_ACCOUNTS = """
 SELECT a.* FROM unnest($1::bigint[], $2::bigint[]) AS u(ledger_id, id),
        LATERAL (SELECT id, balance, held, minimum_balance, maximum_balance FROM accounts
@@ -184,10 +189,14 @@ async def stored(fetch: Fetch, drafts: Sequence[Draft]) -> dict[Key, bytes | Non
     return {(row["ledger_id"], row["id"]): row["content_hash"] for row in await fetch(_STORED, ledgers, ids)}
 
 
+async def limited(fetch: Fetch, drafts: Iterable[Draft]) -> set[int]:
+    """Return the ids of those accounts of *drafts* that have limits at this moment."""
+    return {row["id"] for row in await fetch(_LIMITED, *_accounts(drafts))}
+
+
 async def lock_limits(fetch: Fetch, drafts: Iterable[Draft]) -> dict[int, Limit]:
     """Lock every account of *drafts* until the transaction ends, and return those that have limits, by their ids."""
-    accounts = sorted({(each.ledger_id, account) for each in drafts for account in each.account_ids})
-    ledgers, ids = zip(*accounts, strict=True)
+    ledgers, ids = _accounts(drafts)
     await fetch(_SHARE_LEDGERS, sorted(set(ledgers)))
     rows = await fetch(_LOCK_ACCOUNTS, ledgers, ids)
     if any(row["held"] for row in rows):  # a hold whose time is over holds nothing
@@ -198,6 +207,13 @@ async def lock_limits(fetch: Fetch, drafts: Iterable[Draft]) -> dict[int, Limit]
         for row in rows
         if row["minimum_balance"] is not None or row["maximum_balance"] is not None
     }
+
+
+def _accounts(drafts: Iterable[Draft]) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the ledgers and the ids of all accounts of *drafts*, in the order in which they are locked."""
+    accounts = sorted({(each.ledger_id, account) for each in drafts for account in each.account_ids})
+    ledgers, ids = zip(*accounts, strict=True)
+    return ledgers, ids
 
 
 def replayed(draft: Draft, content_hash: bytes | None) -> Posted:
