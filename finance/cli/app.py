@@ -12,7 +12,8 @@ from cyclopts import App, CycloptsError
 
 import finance
 from finance.cli.commands.accounts import accounts, balances
-from finance.cli.commands.exports import export, load
+from finance.cli.commands.exports import export
+from finance.cli.commands.loading import load
 from finance.cli.commands.register import register
 from finance.cli.commands.reports import balance_sheet, cash_flow, income_statement, net_worth, spending
 from finance.cli.commands.roles import roles

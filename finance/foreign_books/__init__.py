@@ -10,7 +10,7 @@ from finance.foreign_books.books import (
 )
 from finance.foreign_books.claims import FailedAssertion
 from finance.foreign_books.loading import load_books
-from finance.foreign_books.reading import Program, read_books
+from finance.foreign_books.reading import Program, program_of, read_books
 from finance.foreign_books.result import LoadedBooks
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "LoadedBooks",
     "Program",
     "load_books",
+    "program_of",
     "read_books",
 ]

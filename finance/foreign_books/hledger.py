@@ -40,8 +40,10 @@ _PRICE = re.compile(
 )
 #: A price however it is written: what is no number in it is what it is in.
 _QUOTE = re.compile(r"P \S+ (?:\"[^\"]*\"|\S+) (?:-?[0-9][0-9.,' ]*)?(?P<code>[^0-9]*?)(?:-?[0-9][0-9.,' ]*)?")
-#: What hledger says in front of a complaint: "hledger: Error: /folder/x.journal:12:3:", with a range of lines perhaps.
-_PLACE = re.compile(r"(?P<file>[^\s:\"]+)\"?(?::| \(line )(?P<line>[0-9]+)")
+#: The first line of a complaint: /folder/x.journal:12:3: or, until 1.25, "/folder/x.journal" (lines 12-14).
+_PLACE = re.compile(r"(?:hledger: )?(?:Error: )?\"?(?P<file>[^\"]+?)\"?(?::| \(lines? )(?P<line>[0-9]+).*")
+#: What it quotes of the file.
+_QUOTED = re.compile(r"\s*[0-9]*\s*\|.*")
 _NO_CONFIGURATION_FROM = (1, 40)
 
 
@@ -96,11 +98,12 @@ class _Hledger:
         return ran.output
 
     def _complaint(self, text: str) -> BooksFileError:
-        lines = [" ".join(line.split()) for line in text.splitlines() if line.strip(" |^")]
-        place = _PLACE.search(lines[0]) if lines else None
-        reason = lines[-1].removeprefix("hledger: ").removeprefix("Error: ") if lines else "it says nothing"
+        lines = [" ".join(line.split()) for line in text.splitlines() if line.strip() and not _QUOTED.fullmatch(line)]
+        place = _PLACE.fullmatch(lines[0]) if lines else None
+        said = lines[1:3] if place else lines[:2]
+        reason = " ".join(said).removeprefix("hledger: ")[:200] or "it says nothing"
         name = Path(place["file"]).name if place else self._path.name
-        return BooksFileError(name, f"hledger: {reason[:200]}", line=int(place["line"]) if place else None)
+        return BooksFileError(name, f"hledger: {reason}", line=int(place["line"]) if place else None)
 
 
 class _Entries:
@@ -199,12 +202,14 @@ def _weight(amount: Mapping[str, Any]) -> tuple[Decimal | None, str | None, dict
     quantity = _quantity(amount)
     if price["tag"] in ("UnitPrice", "UnitCost"):
         return product(quantity, rate), currency, {"price": f"{rate:f} {currency}"}
-    return product(Decimal(quantity.compare(0)), rate), currency, {"total": f"{rate:f} {currency}"}
+    # Some versions give it the sign of the quantity, others none.
+    total_price = rate.copy_abs()
+    return total_price.copy_sign(quantity), currency, {"total": f"{total_price:f} {currency}"}
 
 
 def _quantity(amount: Mapping[str, Any]) -> Decimal:
     quantity = amount["aquantity"]
-    return Decimal(int(quantity["decimalMantissa"])).scaleb(-int(quantity["decimalPlaces"]))
+    return number(f"{quantity['decimalMantissa']:d}E-{quantity['decimalPlaces']:d}", "hledger")
 
 
 def _place(transaction: Mapping[str, Any], file: str) -> tuple[str, int | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
@@ -68,19 +67,32 @@ def read_books(path: str | os.PathLike[str], program: Program | None = None, *, 
     """
     path = Path(path)
     head = _head(path)
-    chosen = program or program_of(path, head)
+    chosen = program or _told(path, head)
     if chosen is None:
         raise InvalidError(
             f"{path.name}: nothing says whose books these are: name one of {', '.join(get_args(Program))}"
         )
     if chosen not in _READERS:
         raise InvalidError(f"program {chosen!r}: one of {', '.join(get_args(Program))}")
-    reader: Callable[..., Books] = _READERS[chosen]
-    return reader(path, timeout=timeout)
+    try:
+        return _READERS[chosen](path, timeout=timeout)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # Of a version that writes otherwise than those that are known.
+        raise BooksFileError(
+            path.name, f"what {chosen} says of it is not understood ({type(error).__name__})"
+        ) from error
 
 
-def program_of(path: Path, head: bytes) -> Program | None:
-    """Return whose books are in the file at *path* that begins with *head*; None where nothing says it."""
+def program_of(path: str | os.PathLike[str]) -> Program | None:
+    """Return whose books are in the file at *path*; None where nothing says it.
+
+    Raises:
+        BooksFileError: The file cannot be read.
+    """
+    return _told(Path(path), _head(Path(path)))
+
+
+def _told(path: Path, head: bytes) -> Program | None:
     return "gnucash" if is_gnucash(head) else _ENDINGS.get(path.suffix.lower())
 
 

@@ -12,7 +12,9 @@ from finance.errors import BooksFileError
 _ROUNDED = Context(prec=34)
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero])
 _WIDE = Context(prec=140)
-_SHORT = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,60})?(E[+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]{1,3})?")
+#: Digits that a number may have, and zeros that its exponent may add.
+_LONGEST = 60
 
 
 def number(text: str, file: str, line: int | None = None) -> Decimal:
@@ -21,9 +23,13 @@ def number(text: str, file: str, line: int | None = None) -> Decimal:
     Raises:
         BooksFileError: It is no number of a sensible length.
     """
-    if not _SHORT.fullmatch(text):
+    if not _NUMBER.fullmatch(text):
         raise BooksFileError(file, f"{text[:40]!r} is not a decimal number", line=line)
-    return Decimal(text)
+    found = Decimal(text)
+    _, digits, exponent = found.as_tuple()
+    if len(digits) > _LONGEST or abs(int(exponent)) > _LONGEST:
+        raise BooksFileError(file, f"{text[:40]!r} has more digits than any amount", line=line)
+    return found
 
 
 def day(text: str, file: str, line: int | None = None) -> date:
@@ -39,7 +45,9 @@ def day(text: str, file: str, line: int | None = None) -> date:
 
 
 def fraction(numerator: int, denominator: int) -> Decimal | None:
-    """Return an exact quotient, or None where it has no end."""
+    """Return an exact quotient, or None where it has no end, or is of anything but whole numbers."""
+    if not isinstance(numerator, int) or not isinstance(denominator, int):
+        return None
     try:
         return _EXACT.divide(Decimal(numerator), Decimal(denominator))
     except ArithmeticError:

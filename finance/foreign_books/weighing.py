@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from finance.errors import BooksFileError
 from finance.foreign_books.books import BookEntry, BookPosting
-from finance.money import total
 from finance.repositories.exchanges import CONVERSIONS
 
 #: Where the residuals go, as far as the decimals of their currency can express them.
@@ -95,8 +94,4 @@ def _expressed(residual: Decimal, exponent: int) -> Decimal:
 
 def add_up(every: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
     """Return the sums of residuals by currency, exact, without those of zero."""
-    amounts: dict[str, list[Decimal]] = {}
-    for residuals in every:
-        for currency, residual in residuals.items():
-            amounts.setdefault(currency, []).append(residual)
-    return {currency: found for currency in sorted(amounts) if (found := total(amounts[currency]))}
+    return dict(sorted(_sums(each for residuals in every for each in residuals.items()).items()))

@@ -3,7 +3,7 @@
 from finance.reports.balance_sheet import BalanceSheet, Section
 from finance.reports.cash_flow import CashFlow, Flow
 from finance.reports.income_statement import IncomeStatement, MonthlyIncomeStatement, MonthlySection
-from finance.reports.net_worth import NetWorth, Worth
+from finance.reports.net_worth import NetWorth, ValuedNetWorth, ValuedWorth, Worth
 from finance.reports.register import RegisterLine
 from finance.reports.reports import Reports
 from finance.reports.spending import Spending
@@ -29,6 +29,8 @@ __all__ = [
     "TrialBalanceRow",
     "Valuation",
     "ValuedAmount",
+    "ValuedNetWorth",
+    "ValuedWorth",
     "Verification",
     "Worth",
 ]
