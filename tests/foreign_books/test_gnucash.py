@@ -113,9 +113,8 @@ def test_xml_gives_the_same_books(tmp_path: Path, *, is_compressed: bool) -> Non
 
 async def test_both_forms_make_the_same_entries(uow: UnitOfWork, file: Path) -> None:
     """The ids are of what an entry moves: books that were saved in the other form add nothing."""
-    wishes = {"decimals": {"EUR": 3}}
-    assert (await load_books(uow, read_books(file), **wishes)).entries == 2
-    again = await load_books(uow, read_books(XML), **wishes)
+    assert (await load_books(uow, read_books(file), decimals={"EUR": 3})).entries == 2
+    again = await load_books(uow, read_books(XML), decimals={"EUR": 3})
     assert (again.entries, again.known) == (0, 2)
     assert await balances(uow) == {
         ("Besitz:Giro- neu", "EUR"): Decimal("1969.985"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import sys
 import time
@@ -52,7 +53,7 @@ def test_a_missing_program_says_what_to_install(
 def test_a_missing_beancount_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neither this Python has it nor a bean-check is on the path."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(beancount.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ProgramMissingError, match="pip install beancount"):
         read_books(written(tmp_path / "x.beancount", ["; nothing"]))
 
@@ -62,7 +63,7 @@ def test_the_python_of_bean_check_is_taken(tmp_path: Path, monkeypatch: pytest.M
     script = written(tmp_path / "bean-check", ["#!/some/where/bin/python3.12 -I"])
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(beancount.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert beancount._python() == ["/some/where/bin/python3.12"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -14,6 +14,7 @@ from finance.cli.books import HERE, Where, exponents_of, reading
 from finance.cli.documents import Document
 from finance.cli.terminal import Listing, write_csv, write_json, write_listing
 from finance.errors import InvalidError
+from finance.repositories.prices import MAX_AGE
 
 Depth = Annotated[
     int | None, Parameter(help="Add up what is the same in so many first segments of the accounts' names.")
@@ -77,12 +78,28 @@ async def balance_sheet(
     _write(found, report_tables.balance_sheets, csv=csv, json=where.json)
 
 
-async def net_worth(*, days: Days = THIS_YEAR, csv: Csv = False, where: Where = HERE) -> None:
-    """List assets less liabilities at the end of each month, for each currency."""
+async def net_worth(
+    *,
+    days: Days = THIS_YEAR,
+    valued_in: Annotated[
+        str | None, Parameter(help="Value all of it in this currency, at each month's own rates.", show_default=False)
+    ] = None,
+    max_age: Annotated[int, Parameter(help="How many days old a rate may be.")] = MAX_AGE.days,
+    csv: Csv = False,
+    where: Where = HERE,
+) -> None:
+    """List assets less liabilities at the end of each month, for each currency or valued in one."""
     async with reading(where) as uow:
-        worths = await uow.reports.net_worth(*days.period())
-        found = report_documents.net_worths(worths, await exponents_of(uow))
-    _write(found, report_tables.net_worths, csv=csv, json=where.json)
+        exponents = await exponents_of(uow)
+        if valued_in is None:
+            found = report_documents.net_worths(await uow.reports.net_worth(*days.period()), exponents)
+        else:
+            valued = await uow.reports.monthly_net_worth_valued(
+                *days.period(), quote=valued_in, max_age=timedelta(days=max_age)
+            )
+            found = report_documents.valued_net_worths(valued, exponents)
+    table = report_tables.net_worths if valued_in is None else report_tables.valued_net_worths
+    _write(found, table, csv=csv, json=where.json)
 
 
 async def cash_flow(
