@@ -77,12 +77,12 @@ def _python() -> list[str]:
         ProgramMissingError: There is none.
     """
     if importlib.util.find_spec("beancount") is not None:
-        return [sys.executable, "-I"]
+        return [sys.executable, "-E"]
     if (script := shutil.which("bean-check")) is not None:
         with Path(script).open("rb") as file:
             first = file.readline(500)
         if first.startswith(b"#!/") and b"python" in first:
-            return first[2:].decode().split()[:1]
+            return [*first[2:].decode().split()[:1], "-E"]
     raise ProgramMissingError("beancount", _REMEDY)
 
 

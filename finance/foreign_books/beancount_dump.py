@@ -4,29 +4,36 @@ beancount is under the GPL (version 2 only), and `finance` is not: nothing of th
 It is started as a process, gets the name of a file, and writes one JSON object a line: first options and errors, then
 directives in beancount's order. Amounts are strings. It needs nothing of `finance`, and runs on Python 3.9 or later.
 """
-# ruff: noqa: PLC0415 - whoever looks at this module without running it need not have beancount
+# ruff: noqa: PLC0415, PTH120 - whoever looks at this module without running it need not have beancount
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
 
 def main(path: str) -> None:
-    """Write the directives of the journal at *path*, and what beancount finds wrong with it."""
+    """Write the directives of the journal at *path*, or what beancount finds wrong with it."""
+    # The first place that is looked at is the folder of this file, where another module is called beancount.
+    sys.path[:] = [
+        folder for folder in sys.path if os.path.realpath(folder) != os.path.dirname(os.path.realpath(__file__))
+    ]
     from beancount import loader
     from beancount.parser import options as options_of
 
     entries, errors, options = loader.load_file(path)
     roots: Any = options_of.get_account_types
     _write(kind="options", roots=list(roots(options)), operating=options["operating_currency"])
+    is_whole = True
     for error in errors:
         source = getattr(error, "source", None) or {}
         is_balance = type(error).__name__ == "BalanceError" and error.message.startswith("Balance failed")
         kind = "unbalanced" if is_balance else "error"
+        is_whole = is_whole and is_balance
         _write(kind=kind, file=source.get("filename"), line=source.get("lineno"), message=str(error.message))
-    for entry in entries:
+    for entry in entries if is_whole else ():  # what is wrong may lack anything
         meta = entry.meta
         said = _said(entry, options)
         _write(file=meta.get("filename"), line=meta.get("lineno"), on=entry.date.isoformat(), meta=_meta(meta), **said)

@@ -107,19 +107,18 @@ class _Load:
         new = [each for each in ready if each.id not in stored]
         await self._opening.reopen((line.account, line.currency) for each in new for line in each.weighed.lines)
         for start in range(0, len(new), _BATCH):
-            await self._post([self._entry(each, accounts) for each in new[start : start + _BATCH]], new[start:])
+            await self._post(new[start : start + _BATCH], accounts)
         await self._opening.close()
         prices = await self._record_prices()
         claims = [replace(each, currency=self._code(each.currency)) for each in self._books.assertions]
+        known = [each for each in ready if each.id in stored]
         return LoadedBooks(
             self._books.file,
             self._books.program,
             entries=len(new),
             postings=sum(len(each.weighed.lines) for each in new),
-            known=len(ready) - len(new),
-            reworded=sum(
-                stored[each.id] != self._entry(each, accounts).content_hash() for each in ready if each.id in stored
-            ),
+            known=len(known),
+            reworded=sum(self._entry(each, accounts).content_hash() != stored[each.id] for each in known),
             empty=len(every) - len(ready),
             zeros=sum(not posting.amount for each in every for posting in each.entry.postings),
             accounts=self._opening.opened,
@@ -202,9 +201,9 @@ class _Load:
         if ready.weighed.residuals:
             yield "residuals", {code: f"{amount:f}" for code, amount in ready.weighed.residuals.items()}
 
-    async def _post(self, entries: Sequence[NewEntry], ready: Sequence[_Ready]) -> None:
+    async def _post(self, ready: Sequence[_Ready], accounts: Mapping[Place, int]) -> None:
         try:
-            await self._uow.journal.post_many(entries)
+            await self._uow.journal.post_many([self._entry(each, accounts) for each in ready])
         except InvalidError as error:
             entry_id = getattr(error, "entry_id", None)
             found = next((each.entry for each in ready if each.id == entry_id), None)

@@ -116,7 +116,8 @@ def _needed(books: Books, wishes: Wishes) -> Iterator[tuple[str, int, BookEntry 
             if count == -int(digits):  # of 1.50 and 1.51 only the second one says what others like it need
                 seen.add((posting.currency, int(digits)))
             yield code, count, entry
-    others = [code for account in books.accounts for code in account.currencies]
+    others = [each.weight_currency for entry in books.entries for each in entry.postings if each.weight_currency]
+    others += [code for account in books.accounts for code in account.currencies]
     others += [code for price in books.prices for code in (price.currency, price.quote)]
     others += [claim.currency for claim in books.assertions]
     for code in dict.fromkeys(others):

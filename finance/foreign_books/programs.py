@@ -14,7 +14,7 @@ from typing import IO
 from finance.errors import BooksFileError, ProgramMissingError
 
 #: Bytes that a program may write: a journal of 15,000 entries makes hledger write about 60 MiB.
-LARGEST_OUTPUT = 512 * 1024 * 1024
+LARGEST_OUTPUT = 256 * 1024 * 1024
 _MOST_COMPLAINTS = 64 * 1024
 _PAUSE = 0.02
 #: What a program may see of our environment, which has passwords in it; the journal may name code that it runs.

@@ -59,7 +59,8 @@ def weigh(entry: BookEntry, exponents: Mapping[str, int], tolerance: Decimal | N
         if residual.copy_abs() > allowed:
             raise BooksFileError(
                 entry.file,
-                f"the entry does not balance: it is {residual:f} {currency} off, and the tolerance is {allowed:f}",
+                f"the entry of {entry.date} does not balance: it is {residual:f} {currency} off, and the tolerance is"
+                f" {allowed:f}; say how much it may be with tolerance=, or --tolerance",
                 line=entry.line,
             )
     rounded = {currency: _expressed(residual, exponents.get(currency, 0)) for currency, residual in residuals.items()}

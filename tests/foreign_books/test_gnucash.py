@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sqlite3
 from contextlib import closing
 from datetime import date
@@ -109,6 +110,37 @@ def test_xml_gives_the_same_books(tmp_path: Path, *, is_compressed: bool) -> Non
     path = tmp_path / "books"
     path.write_bytes(gzip.compress(XML.read_bytes()) if is_compressed else XML.read_bytes())
     check(read_books(path))
+
+
+def test_xml_of_the_first_versions_is_read(tmp_path: Path) -> None:
+    """Their prefixes stand for nothing that the file says."""
+    path = tmp_path / "books"
+    path.write_text(re.sub(r"\s+xmlns:[a-z]+=\"[^\"]*\"", "", XML.read_text("utf-8")), "utf-8")
+    assert "xmlns" not in path.read_text("utf-8")
+    check(read_books(path))
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("2020-02-03 10:59:00 +0000", 3), ("2020-02-03 11:59:00 +0100", 3), ("2020-02-03 00:00:00 +0100", 7),
+        ("2020-02-02 18:00:00 -0500", 7),
+    ],
+)  # fmt: skip
+def test_the_day_that_was_kept_counts_where_the_instant_is_of_a_place(tmp_path: Path, written: str, day: int) -> None:
+    """At 10:59 in UTC it is the same day everywhere, and needs none beside it."""
+    kept = "<slot><slot:key>date-posted</slot:key><slot:value><gdate>2020-02-07</gdate></slot:value></slot>"
+    text = XML.read_text("utf-8").replace("2020-02-03 10:59:00 +0000", written)
+    text = text.replace("<trn:description>Kauf", f"<trn:slots>{kept}</trn:slots><trn:description>Kauf")
+    path = tmp_path / "books"
+    path.write_text(text, "utf-8")
+    assert read_books(path).entries[1].date == date(2020, 2, day)
+
+
+def test_a_database_without_days_beside_the_instants_is_read(file: Path) -> None:
+    """The oldest ones have none: the nearest midnight counts."""
+    books = read_books(changed(file, "ALTER TABLE slots DROP COLUMN gdate_val"))
+    assert books.entries[0].date == date(2020, 1, 1)
 
 
 async def test_both_forms_make_the_same_entries(uow: UnitOfWork, file: Path) -> None:

@@ -71,7 +71,8 @@ async def test_a_file_that_is_refused_leaves_nothing(db: DatabaseManager) -> Non
     )
     async with db.unit_of_work(ledger) as uow:
         with pytest.raises(
-            BooksFileError, match=r"^books\.test, line 17: the entry does not balance: it is -0\.02 EUR off"
+            BooksFileError,
+            match=r"^books\.test, line 17: the entry of 2020-01-01 does not balance: it is -0\.02 EUR off",
         ):
             await load_books(uow, broken)
         # The same unit of work goes on without what was undone.
@@ -131,7 +132,7 @@ async def test_the_tolerance_is_what_the_user_says(uow: UnitOfWork, tolerance: s
         await load_books(uow, off, tolerance=tolerance)
         assert (await balances(uow))["Equity:Rounding", "EUR"] == Decimal("0.02")
     else:
-        with pytest.raises(BooksFileError, match="line 1: the entry does not balance"):
+        with pytest.raises(BooksFileError, match="line 1: the entry of 2020-01-01 does not balance"):
             await load_books(uow, off, tolerance=tolerance)
 
 

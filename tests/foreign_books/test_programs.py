@@ -64,7 +64,7 @@ def test_the_python_of_bean_check_is_taken(tmp_path: Path, monkeypatch: pytest.M
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert beancount._python() == ["/some/where/bin/python3.12"]
+    assert beancount._python() == ["/some/where/bin/python3.12", "-E"]
 
 
 def test_a_program_that_takes_too_long_is_ended(stand_in: Path, journal: Path, tmp_path: Path) -> None:

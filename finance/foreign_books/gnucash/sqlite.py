@@ -105,7 +105,10 @@ def _account(row: Any, notes: dict[str, str]) -> AccountRecord:
 
 
 def _transactions(connection: sqlite3.Connection, notes: dict[str, str], file: str) -> Iterator[TransactionRecord]:
-    dates: dict[str, str] = dict(connection.execute(_DATES))
+    columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(slots)")}
+    dates: dict[str, str] = (
+        dict(connection.execute(_DATES)) if "gdate_val" in columns else {}
+    )  # not in the oldest files
     splits: dict[str, list[SplitRecord]] = defaultdict(list)
     for transaction, account, value, value_of, quantity, quantity_of, memo, action in connection.execute(_SPLITS):
         splits[transaction].append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from finance.errors import BooksFileError
@@ -21,6 +21,15 @@ from finance.statements.markup import Element, stream
 
 _GNC = "{http://www.gnucash.org/XML/gnc}"
 _TAGS = (f"{_GNC}commodity", f"{_GNC}account", f"{_GNC}transaction", "{}price", f"{_GNC}template-transactions")
+_PREFIXES = " ".join(
+    f'xmlns:{prefix}="http://www.gnucash.org/XML/{prefix}"'
+    for prefix in (
+        "act", "addr", "billterm", "bgt", "book", "bt-days", "bt-prox", "cd", "cmdty", "cust", "employee", "entry",
+        "fs", "gnc", "gnc-act", "invoice", "job", "lot", "order", "owner", "price", "recurrence", "slot", "split",
+        "sx", "taxtable", "trn", "ts", "tte", "vendor",
+    )
+).encode()  # fmt: skip
+_HEAD = 4096
 #: Tags and attributes; a transaction of two splits has about 60.
 _MOST_MARKS = 8_000_000
 _FRACTION = re.compile(r"(-?[0-9]{1,30})(?:/([0-9]{1,30}))?")
@@ -38,6 +47,8 @@ def read_xml(data: bytes, file: str) -> Books:
         BooksFileError: It is damaged, or says what GnuCash does not.
         ConfigurationError: The extra `statements` is not installed.
     """
+    if b"xmlns:gnc=" not in data[:_HEAD]:  # files of the first versions do not say what their prefixes stand for
+        data = data.replace(b"<gnc-v2", b"<gnc-v2 " + _PREFIXES, 1)
     try:
         return _read(data, file)
     except FlawError as flaw:
@@ -126,7 +137,7 @@ def _transaction(element: Element) -> TransactionRecord:
     return TransactionRecord(
         _text(element, "id"),
         _key(element.child("currency")),
-        _day(element.text_of("date-posted", "date"), element),
+        _posted_on(element),
         element.text_of("description") or "",
         [_split(split) for split in element.children("splits", "split")],
         {key: value for key, value in words.items() if value},
@@ -166,6 +177,24 @@ def _pair(element: Element, name: str) -> tuple[int, int]:
     if found is None:
         raise FlawError(f"<{name}> is no fraction such as 1250/100", element.line)
     return int(found[1]), int(found[2] or 1)
+
+
+def _posted_on(element: Element) -> date:
+    """Return the day of a transaction: of an instant other than 10:59 in UTC it was kept beside it, as in SQLite."""
+    text = element.text_of("date-posted", "date")
+    on = _day(text, element)
+    if _is_neutral(text or ""):
+        return on
+    stated = (slot for slot in element.children("slots", "slot") if slot.text_of("key") == "date-posted")
+    kept = next((slot.text_of("value", "gdate") for slot in stated), None)
+    return on if kept is None else _day(kept, element)
+
+
+def _is_neutral(text: str) -> bool:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").astimezone(UTC).time() == time(10, 59)
+    except (OverflowError, ValueError):
+        return False
 
 
 def _day(text: str | None, element: Element) -> date:
