@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ _copies = itertools.count(1)
 # No durability is needed here, and no test may see what the machine's environment says of databases.
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SOURCES = ("FINANCE_DATABASE_URL", "DATABASE_URL", "FINANCE_DATA_DIR")
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C reach the programs that the tests start, also where a script runs these in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -170,6 +170,8 @@ async def test_posting_reads_as_much_of_a_long_journal_as_of_a_short_one(each_se
     # The copies that other tests have were counted. One session: its plans, and its own reads.
     async with each_server.copy("template1") as dsn, DatabaseManager(dsn, max_size=1) as db:
         await db.migrations.upgrade()
+        for table in ("journal_entries", "postings", "accounts", "monthly_totals"):  # what counts also reads
+            await db.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         books = await open_books(db)
 
         async def reads_of_posting(count: int) -> int:
@@ -638,6 +640,33 @@ async def test_many_that_are_cut_off_are_told_so(dsn: str, stranger: DatabaseMan
 
     told = [answer] if atomic else answer
     assert all(isinstance(each, NotConnectedError | OutcomeUnknownError) for each in told)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_whoever_is_cut_off_at_any_step_is_told_so(dsn: str, turns: int) -> None:
+    """A disconnection may come before the work on an entry has taken its first step."""
+    db = DatabaseManager(dsn)
+    await db.connect()
+    books = await open_books(db)
+    await db.journal.post(books.entry(), ledger=books.ledger)
+    calls = [
+        db.journal.post(books.entry(), ledger=books.ledger),
+        db.journal.post_many([books.entry()] * 2, ledger=books.ledger),
+        db.journal.post_many([books.entry()], ledger=books.ledger, atomic=True),
+    ]
+    posting = [asyncio.create_task(call) for call in calls]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await db.disconnect(0)
+    async with asyncio.timeout(5):
+        alone, many, together = await asyncio.gather(*posting, return_exceptions=True)
+
+    told = [
+        alone,
+        *(many if isinstance(many, list) else [many]),
+        *(together if isinstance(together, list) else [together]),
+    ]
+    assert all(isinstance(each, Posted | NotConnectedError | OutcomeUnknownError) for each in told), told
 
 
 async def test_a_cancelled_disconnection_leaves_no_connection(dsn: str, stranger: DatabaseManager) -> None:

@@ -128,7 +128,10 @@ class Lane:
             tickets: The entries, in the order in which limits are to hold for them.
             predecessor: What is to be done before, where the entries touch limits.
         """
-        await asyncio.shield(self.spawn(self._post_group(tickets, predecessor)))
+        task = self.spawn(self._post_group(tickets, predecessor), tickets)
+        await asyncio.wait((task,))
+        if not task.cancelled():  # else each of them has its answer
+            task.result()
 
     async def post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
         """Post all of *tickets* in one transaction, or none.
@@ -136,14 +139,25 @@ class Lane:
         Raises:
             FinanceError: One of them was refused, or a fault did not pass.
         """
-        answers: list[Posted] = await self.spawn(self._post_atomically(tickets))
+        try:
+            answers: list[Posted] = await self.spawn(self._post_atomically(tickets))
+        except asyncio.CancelledError:
+            if not self._is_over:
+                raise
+            error = tickets[0].told(NotConnectedError(disconnected=True))
+            raise error from error.__cause__
         return answers
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Have *work* done whatever becomes of its caller; `close()` waits for it."""
+    def spawn(self, work: Coroutine[Any, Any, Any], tickets: Sequence[Ticket] = ()) -> asyncio.Task[Any]:
+        """Have *work* done whatever becomes of its caller; `close()` waits for it.
+
+        Nobody waits for *tickets* after it, not even when it is cancelled before its first step.
+        """
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if tickets:
+            task.add_done_callback(lambda _: _cut_off(tickets))
         return task
 
     # --- going on ----------------------------------------------------------------------------------
@@ -217,14 +231,9 @@ class Lane:
             self._is_line_moving = False
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
-        try:
-            with _cutting_off(tickets):
-                await self._post_behind(tickets, predecessor)
-                for ticket in tickets:
-                    await ticket.closed()
-        except asyncio.CancelledError:
-            if not self._is_closing:
-                raise
+        await self._post_behind(tickets, predecessor)
+        for ticket in tickets:
+            await ticket.closed()
 
     async def _post_behind(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         async with self._places:
@@ -244,14 +253,8 @@ class Lane:
             self._end(leaders)
 
     async def _post_atomically(self, tickets: Sequence[Ticket]) -> list[Posted]:
-        try:
-            async with self._places:
-                return await self._poster.post_atomically(tickets)
-        except asyncio.CancelledError:
-            if not self._is_closing:
-                raise
-            error = tickets[0].told(NotConnectedError(disconnected=True))
-            raise error from error.__cause__
+        async with self._places:
+            return await self._poster.post_atomically(tickets)
 
     def _take(self) -> list[Ticket]:
         """Take those whose turn it is, as a group."""
@@ -311,12 +314,11 @@ class Lane:
         self._end(leaders)
         if held_up:
             self._under_way.update((_number(ticket), ticket) for ticket in held_up)
-            self.spawn(self._post_held_up(held_up))
+            self.spawn(self._post_held_up(held_up), held_up)
 
     async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
         try:
-            with _cutting_off(tickets):
-                await self._poster.post_held_up(tickets)
+            await self._poster.post_held_up(tickets)
         finally:
             self._end(tickets)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
@@ -20,7 +21,7 @@ from finance.exports import beancount_account, beancount_lines, original_account
 
 from .books import exported, make_books
 
-BEAN_CHECK = shutil.which("bean-check")
+BEAN_CHECK = shutil.which("bean-check", path=str(Path(sys.executable).parent)) or shutil.which("bean-check")
 TYPES = ("asset", "liability", "equity", "income", "expense")
 
 #: What beancount 2 and 3 take for an account, without letters beyond ASCII, and for a commodity.
