@@ -232,7 +232,11 @@ def test_what_is_compressed_has_a_limit(tmp_path: Path, monkeypatch: pytest.Monk
         read_books(path)
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"x" * 9999)[:-20], b"\x1f\x8bnothing", gzip.compress(b"PK\x03\x04")])
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(b"x" * 9999)[:-20], b"\x1f\x8bnothing", gzip.compress(b"PK\x03\x04")],
+    ids=["cut off", "damaged", "something else"],
+)
 def test_what_is_compressed_otherwise_is_refused(tmp_path: Path, data: bytes) -> None:
     """Cut off, damaged, or with something else inside."""
     path = tmp_path / "books.gnucash"

@@ -32,6 +32,7 @@ option "operating_currency" "EUR"
 2019-01-01 open Income:Gains
 2019-01-05 pad Vermoegen:Cash Equity:Start
 2019-01-06 balance Vermoegen:Cash 1000.00 EUR
+2019-02-01 balance Vermoegen:Cash 1000.00 EUR
 2019-02-01 ! "Broker" "Buy; \\"cheap\\"" #tag ^link
   note: "first"
   Vermoegen:Broker:Shares  4 ACME {10.25 EUR, "lot 1"}
@@ -109,9 +110,9 @@ async def test_a_journal_of_beancount(uow: UnitOfWork, tmp_path: Path) -> None:
     }
     (failed,) = loaded.failed
     assert (failed.account, failed.claimed, failed.found, failed.line) == (
-        "Vermoegen:Cash", Decimal("971.02"), 971, 25,
+        "Vermoegen:Cash", Decimal("971.02"), 971, 26,
     )  # fmt: skip
-    assert (loaded.entries, loaded.assertions, loaded.prices) == (3, 3, 1)
+    assert (loaded.entries, loaded.assertions, loaded.prices) == (3, 4, 1)
     assert loaded.remarks == ("directives that have no place in the books, left out: 1 note, 1 pad",)
     gains = await uow.accounts.get_by_name("Income:Gains")
     spare = await uow.accounts.get_by_name("Vermoegen:Spare", "JPY")
