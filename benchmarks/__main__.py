@@ -19,14 +19,25 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import balances, connection, growing, importing, loading, posting, reading, statements, streaming
+from benchmarks import (
+    balances,
+    connection,
+    forty_years,
+    growing,
+    importing,
+    loading,
+    posting,
+    reading,
+    statements,
+    streaming,
+)
 from benchmarks.harness import Result, table
 from finance import DatabaseManager, EmbeddedServer
 
 #: Measured on both event loops.
 MODULES = (connection, reading, posting, statements)
 #: Measured on asyncio's own only: the server works in them, for minutes, or memory is what counts.
-LONG = (loading, growing, balances, streaming)
+LONG = (loading, growing, balances, streaming, forty_years)
 NAMES = [name for module in (*MODULES, *LONG, importing) for name in module.ROWS]
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import balances, growing, harness, loading, reading, streaming
+from benchmarks import balances, forty_years, growing, harness, loading, reading, streaming
 from benchmarks.history import History, books_with
 from finance import DatabaseManager
 from tests.conftest import THROUGH_PGBOUNCER, Server
@@ -79,3 +79,14 @@ async def test_plain_rows_are_measured_against_objects(server: Server) -> None:
     """P3b finds figures of both sides."""
     result = await reading.measure("P3b", server.direct_dsn("postgres"))
     assert result.finance > 0 < result.peer
+
+
+@pytest.mark.usefixtures("tiny")
+async def test_reports_of_forty_years_are_measured(server: Server) -> None:
+    """Every report that the issue names has a row of its own, on drawn books of a tiny size."""
+    results = await forty_years.measure("R40", server.direct_dsn("postgres"))
+    assert [result.name for result in results] == [
+        "R40/load", "R40/trial", "R40/trial-on", "R40/sheet", "R40/income", "R40/months", "R40/months-1y",
+        "R40/cash", "R40/cash-1y", "R40/worth", "R40/valued", "R40/register", "R40/spending",
+    ]  # fmt: skip
+    assert all(result.finance > 0 for result in results)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import random
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -359,3 +360,54 @@ async def test_net_worth_is_valued_or_refused(uow: UnitOfWork) -> None:
     assert (in_euros.quote, in_euros.total) == ("EUR", Decimal("5.30"))
     assert [(line.currency, line.amount) for line in in_euros.lines] == [("EUR", -90), ("USD", 100)]
     assert in_dollars.total == 100 + (Decimal(-90) / Decimal("0.953")).quantize(Decimal("0.01"))
+
+
+async def test_net_worth_by_month_is_valued_at_each_months_rates(uow: UnitOfWork) -> None:
+    """Each point is what the day's own valuation says; what has no rate on a day is named and left out."""
+    await uow.journal.exchange(await exchange(uow, "90", "100", on=date(2024, 1, 10)))
+    loan = await uow.accounts.open("Liabilities:Loan", currency="CHF")
+    chest = await uow.accounts.open("Assets:Chest", currency="CHF")
+    await uow.journal.post(entry(chest, loan, "30", on=date(2024, 2, 29)))
+    await record(
+        uow,
+        ("USD", "0.90", "EUR", date(2023, 1, 1)),
+        ("USD", "0.95", "EUR", date(2024, 1, 31)),
+        ("EUR", "1.10", "USD", date(2024, 2, 29)),
+        ("USD", "0.5", "EUR", date(2024, 3, 1)),
+        ("CHF", "1.05", "EUR", date(2024, 4, 15)),
+    )
+
+    worth = await uow.reports.monthly_net_worth_valued(date(2023, 12, 20), date(2024, 4, 20))
+    never = await uow.reports.monthly_net_worth_valued(date(2024, 1, 1), date(2024, 1, 31), quote="XXX")
+
+    assert worth.quote == "EUR"
+    assert [(point.on, point.unpriced) for point in worth.points] == [
+        (date(2023, 12, 31), ()),
+        (date(2024, 1, 31), ()),
+        (date(2024, 2, 29), ("CHF",)),
+        (date(2024, 3, 31), ("CHF",)),
+        (date(2024, 4, 20), ("USD",)),
+    ]
+    assert [point.net for point in worth.points] == [0, 5, Decimal("0.91"), -40, -90]
+    assert worth.points[-1].assets == Decimal("-58.50")
+    assert worth.points[-1].liabilities == Decimal("31.50")
+    january = await uow.reports.net_worth_valued(on=date(2024, 1, 31))
+    assert january.total == worth.points[1].net
+    assert never.points[0].unpriced == ("EUR", "USD")
+
+
+async def test_rates_of_days_are_those_of_each_day(uow: UnitOfWork) -> None:
+    """Whatever prices there are before, between and behind the days."""
+    lot = random.Random(7)
+    days = sorted({date(2024, 1, 1) + lot.randrange(400) * DAY for _ in range(12)})
+    prices = {
+        (lot.choice(("USD", "CHF", "JPY")), date(2023, 10, 1) + lot.randrange(600) * DAY): str(lot.randrange(1, 99))
+        for _ in range(60)
+    }
+    await record(uow, *((code, rate, "EUR", on) for (code, on), rate in prices.items()))
+    together = await uow.prices.rates_of_days(days, max_age=None)
+    for on, rates in zip(days, together, strict=True):
+        alone = await uow.prices.rates(on=on, max_age=None)
+        assert rates == alone
+        assert rates.rate("USD", "JPY") == alone.rate("USD", "JPY")
+    assert len({rates.rate("USD", "EUR").date for rates in together}) > 3

@@ -14,9 +14,10 @@ import finance
 from finance.cli.commands import assertions, imports, reconcile, rules
 from finance.cli.commands.accounts import accounts, balances
 from finance.cli.commands.budgets import budget
-from finance.cli.commands.exports import export, load
+from finance.cli.commands.exports import export
 from finance.cli.commands.forecasts import forecast
 from finance.cli.commands.forgetting import erase, redact
+from finance.cli.commands.loading import load
 from finance.cli.commands.register import register
 from finance.cli.commands.reports import (
     balance_sheet,

@@ -18,6 +18,7 @@ from finance.reports import (
     Section,
     Spending,
     TrialBalance,
+    ValuedNetWorth,
 )
 
 Exponents = Mapping[str, int]
@@ -106,6 +107,22 @@ def net_worths(found: Sequence[NetWorth], exponents: Exponents) -> list[Document
         }
         for each in found
     ]
+
+
+def valued_net_worths(found: ValuedNetWorth, exponents: Exponents) -> list[Document]:
+    """Describe the net worth over time, valued in one currency."""
+    exponent = exponents.get(found.quote, 0)
+    points = [
+        {
+            "on": point.on.isoformat(),
+            "assets": padded(point.assets, exponent),
+            "liabilities": padded(point.liabilities, exponent),
+            "net": padded(point.net, exponent),
+            "unpriced": list(point.unpriced),
+        }
+        for point in found.points
+    ]
+    return [{"quote": found.quote, "points": points}]
 
 
 def cash_flows(found: Sequence[CashFlow], exponents: Exponents) -> list[Document]:

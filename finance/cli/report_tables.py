@@ -58,6 +58,25 @@ def net_worths(documents: Sequence[Document], *, totals: bool) -> Listing:  # no
     )
 
 
+def valued_net_worths(documents: Sequence[Document], *, totals: bool) -> Listing:  # noqa: ARG001 - as net_worths
+    """List the net worth over time, valued in one currency, with what has no rate and is not in it."""
+    return Listing(
+        [Column("Valued in"), Column("On"), *_amounts("Assets", "Liabilities", "Net"), Column("Without a rate")],
+        [
+            [
+                each["quote"],
+                point["on"],
+                point["assets"],
+                point["liabilities"],
+                point["net"],
+                " ".join(point["unpriced"]),
+            ]
+            for each in documents
+            for point in each["points"]
+        ],
+    )
+
+
 def cash_flows(documents: Sequence[Document], *, totals: bool) -> Listing:
     """List where money came from and where it went, between the opening and the closing balance."""
     rows: list[list[str]] = []

@@ -4,7 +4,8 @@
     |-- ConfigurationError              where a connection comes from, and how it is set up
     |   |-- NotConfiguredError          no source was named anywhere
     |   |-- AuthenticationError         the server refused the user or the password
-    |   `-- EmbeddedServerError         the PostgreSQL out of the wheel cannot run here
+    |   |-- EmbeddedServerError         the PostgreSQL out of the wheel cannot run here
+    |   `-- ProgramMissingError         the program that has to read a file is not installed
     |-- UsageError                      the calls came in an order that cannot work
     |   |-- NotConnectedError           before `connect()` or after `disconnect()`
     |   |-- ClosedError                 a transaction or unit of work that is over
@@ -24,7 +25,7 @@
     |   |-- ParameterError              a value that the driver would change in silence
     |   |-- RecurrenceError             a recurrence rule that is none, or names no days or too many
     |   |-- StatementFileError          a bank file that is not what it claims to be
-    |   `-- BooksFileError              an exported journal that is not what it claims to be
+    |   `-- BooksFileError              whole books, an export or another program's, that are not what they claim to be
     |-- NotFoundError                   LedgerNotFoundError, AccountNotFoundError, EntryNotFoundError, HoldNotFoundError
     |   `-- PriceNotFoundError          no rate between two currencies
     |-- ConflictError                   what is there already says otherwise
@@ -92,6 +93,7 @@ from finance.errors.configuration import (
     ConfigurationError,
     EmbeddedServerError,
     NotConfiguredError,
+    ProgramMissingError,
 )
 from finance.errors.schema import (
     MigrationLockError,
@@ -192,6 +194,7 @@ __all__ = [
     "PoolOverloadedError",
     "PoolTimeoutError",
     "PriceNotFoundError",
+    "ProgramMissingError",
     "QueryTimeoutError",
     "ReadOnlyServerError",
     "ReadOnlyTransactionError",

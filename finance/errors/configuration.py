@@ -31,3 +31,12 @@ class AuthenticationError(ConfigurationError):
 
 class EmbeddedServerError(ConfigurationError):
     """The embedded PostgreSQL cannot be found, started or reached."""
+
+
+class ProgramMissingError(ConfigurationError):
+    """A program of others that has to read a file is not installed here."""
+
+    def __init__(self, program: str, remedy: str) -> None:
+        self.program = program
+        self.remedy = remedy
+        super().__init__(f"reading this file takes {program}, which is not installed here: {remedy}")

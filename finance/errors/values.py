@@ -123,7 +123,7 @@ class StatementFileError(_FileError):
 
 
 class BooksFileError(_FileError):
-    """A file is not the export of a journal that it claims to be; nothing of it was written."""
+    """Whole books, an export of ours or those of another program, cannot be read; nothing of them was written."""
 
 
 class RecurrenceError(InvalidError):

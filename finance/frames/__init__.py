@@ -17,6 +17,7 @@ from finance.frames.reports import (
     spending_table,
     trial_balance_table,
     valuation_table,
+    valued_net_worth_table,
 )
 from finance.frames.saving import save_postings, save_table
 
@@ -37,4 +38,5 @@ __all__ = [
     "spending_table",
     "trial_balance_table",
     "valuation_table",
+    "valued_net_worth_table",
 ]

@@ -25,6 +25,7 @@ from finance.reports import (
     Spending,
     TrialBalance,
     Valuation,
+    ValuedNetWorth,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +95,19 @@ def net_worth_table(worths: Sequence[NetWorth], *, scale: int | None = None) -> 
         (point.on, each.currency, point.assets, point.liabilities, point.net)
         for each in worths
         for point in each.points
+    ]
+    return table(columns, rows, scale)
+
+
+def valued_net_worth_table(worth: ValuedNetWorth, *, scale: int | None = None) -> pyarrow.Table:
+    """Return a month a row, by its last day, in the quote; `unpriced` names the currencies without a rate."""
+    columns: tuple[Column, ...] = (
+        ("on", "date"), ("quote", "text"), ("assets", "amount"), ("liabilities", "amount"), ("net", "amount"),
+        ("unpriced", "text"),
+    )  # fmt: skip
+    rows = [
+        (point.on, worth.quote, point.assets, point.liabilities, point.net, " ".join(point.unpriced))
+        for point in worth.points
     ]
     return table(columns, rows, scale)
 

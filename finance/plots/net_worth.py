@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from finance.plots.chart import Chart, OverTime, Series, between, decimals_of
-from finance.reports import NetWorth
+from finance.reports import NetWorth, ValuedNetWorth, Worth
 
 
-def net_worth_chart(worths: Sequence[NetWorth], *, ledger: str, exponents: Mapping[str, int] | None = None) -> Chart:
-    """Make a picture of what `uow.reports.net_worth()` returns.
+def net_worth_chart(
+    worths: Sequence[NetWorth] | ValuedNetWorth, *, ledger: str, exponents: Mapping[str, int] | None = None
+) -> Chart:
+    """Make a picture of what `uow.reports.net_worth()` or `monthly_net_worth_valued()` returns.
 
     A currency that is zero throughout is left out.
 
     Args:
-        worths: One for each currency.
+        worths: One for each currency, or all of them valued in one; what had no rate is not in that.
         ledger: Whose books these are, for the title.
         exponents: The decimals of each currency, for the labels; those of ISO 4217 unless given.
     """
+    is_valued = isinstance(worths, ValuedNetWorth)
+    if isinstance(worths, ValuedNetWorth):
+        points = tuple(Worth(point.on, point.assets, point.liabilities) for point in worths.points)
+        worths = (NetWorth(worths.quote, points),)
     days = [point.on for worth in worths for point in worth.points]
     panels = (_panel(worth, exponents) for worth in worths)
     return Chart(
-        "Net worth",
+        "Net worth, valued" if is_valued else "Net worth",
         ledger,
         between(min(days, default=None), max(days, default=None)),
         tuple(panel for panel in panels if any(panel.amounts)),

@@ -6,7 +6,7 @@ from finance.reports.budgets import BudgetedPeriod, BudgetProgress, BudgetReport
 from finance.reports.cash_flow import CashFlow, Flow
 from finance.reports.forecast import Forecast, ForecastPoint
 from finance.reports.income_statement import IncomeStatement, MonthlyIncomeStatement, MonthlySection
-from finance.reports.net_worth import NetWorth, Worth
+from finance.reports.net_worth import NetWorth, ValuedNetWorth, ValuedWorth, Worth
 from finance.reports.register import RegisterLine
 from finance.reports.reports import Reports
 from finance.reports.spending import LabelledSpending, MonthlySpending, Spending
@@ -42,6 +42,8 @@ __all__ = [
     "TrialBalanceRow",
     "Valuation",
     "ValuedAmount",
+    "ValuedNetWorth",
+    "ValuedWorth",
     "Verification",
     "Worth",
 ]

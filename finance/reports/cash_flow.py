@@ -31,15 +31,17 @@ SELECT NULL AS name, NULL AS type, c.currency, 0::numeric AS outflow,
                       WHERE p.ledger_id = $1 AND p.account_id = c.id AND p.date BETWEEN $6 AND $7), 0)) AS inflow
   FROM cash AS c GROUP BY c.currency
  UNION ALL
-SELECT a.name, a.type, a.currency,
-       coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS outflow,
-       coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS inflow
-  FROM touched AS t
- CROSS JOIN LATERAL (SELECT q.account_id, q.amount FROM postings AS q
-                      WHERE q.ledger_id = $1 AND q.entry_id = t.entry_id AND q.currency = t.currency OFFSET 0) AS p
-  JOIN accounts AS a ON a.ledger_id = $1 AND a.id = p.account_id
+SELECT a.name, a.type, a.currency, f.outflow, f.inflow
+  FROM (SELECT p.account_id,
+               coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS outflow,
+               coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS inflow
+          FROM touched AS t
+         CROSS JOIN LATERAL (SELECT q.account_id, q.amount FROM postings AS q
+                              WHERE q.ledger_id = $1 AND q.entry_id = t.entry_id AND q.currency = t.currency
+                             OFFSET 0) AS p
+         GROUP BY p.account_id) AS f
+  JOIN accounts AS a ON a.ledger_id = $1 AND a.id = f.account_id
  WHERE a.id <> ALL ($2::bigint[])
- GROUP BY a.ledger_id, a.id
 """
 _CASH = """
 SELECT id FROM accounts

@@ -88,13 +88,16 @@ def monthly_income_statements(
 ) -> tuple[MonthlyIncomeStatement, ...]:
     """Arrange *movements* by months into one statement for each currency, in order of their codes."""
     months = period.months
+    sides: dict[tuple[str, str], list[Movement]] = {}
+    for each in movements:
+        sides.setdefault((each.type, each.currency), []).append(each)
     return tuple(
         MonthlyIncomeStatement(
             period.starts_on,
             period.ends_on,
             currency,
             months,
-            *(_monthly(title, months, _of_side(movements, type_, currency), depth) for title, type_ in _SIDES),
+            *(_monthly(title, months, sides.get((type_, currency), ()), depth) for title, type_ in _SIDES),
         )
         for currency in currencies_of(movements)
     )
@@ -122,9 +125,16 @@ def _section(title: str, movements: Iterable[Movement], depth: int | None) -> Se
 
 
 def _monthly(title: str, months: tuple[date, ...], movements: Iterable[Movement], depth: int | None) -> MonthlySection:
-    cells: dict[str, dict[date, list[Decimal]]] = {}
+    places = {month: place for place, month in enumerate(months)}
+    nothing = Decimal(0)
+    cells: dict[str, list[Decimal]] = {}
     for each in movements:
-        if each.month is not None:
-            cells.setdefault(cut(each.name, depth), {}).setdefault(each.month, []).append(_readable(each))
-    lines = ((name, tuple(total(found.get(month, ())) for month in months)) for name, found in sorted(cells.items()))
+        if each.month is None or not each.amount:
+            continue
+        name, place = cut(each.name, depth), places[each.month]
+        if (row := cells.get(name)) is None:
+            row = cells[name] = [nothing] * len(months)
+        amount = _readable(each)
+        row[place] = total((row[place], amount)) if row[place] else amount
+    lines = ((name, tuple(row)) for name, row in sorted(cells.items()))
     return MonthlySection(title, tuple((name, amounts) for name, amounts in lines if any(amounts)), len(months))

@@ -24,8 +24,13 @@ _FROM = """
  WHERE a.ledger_id = $1 AND a.type = ANY ($2::text[])
 """
 _MOVED = f"""
-SELECT a.name, a.type, a.currency, {{month}} AS month, coalesce(sum(m.amount), 0) AS amount
-{_FROM} GROUP BY a.ledger_id, a.id, 4
+SELECT a.name, a.type, a.currency, NULL::date AS month, coalesce(sum(m.amount), 0) AS amount
+{_FROM} GROUP BY a.ledger_id, a.id
+"""
+# Of each month there is one row, and a second one of its part at an end of the period: nothing to add up here.
+_MOVED_BY_MONTH = f"""
+SELECT a.name, a.type, a.currency, m.month, coalesce(m.amount, 0) AS amount
+{_FROM}
 """
 # What was before the first month counts in it, so that adding the months up gives balances.
 _ACCUMULATED = f"""
@@ -37,7 +42,8 @@ SELECT a.type, a.currency, greatest(m.month, $9::date) AS month, coalesce(sum(m.
 class Movement(NamedTuple):
     """What moved on an account in a month, or None for all of the period: debits positive.
 
-    An account on which nothing moved is there once, with 0 and no month.
+    An account on which nothing moved is there once, with 0 and no month. Of a month at an end of the period there may
+    be two, whose amounts add up.
     """
 
     name: str
@@ -51,7 +57,7 @@ async def read_movements(
     connection: Connection, ledger_id: int | None, types: Sequence[str], period: Period, *, by_month: bool
 ) -> list[Movement]:
     """Return what moved on the accounts of *types* in *period*, in no order."""
-    sql = _MOVED.format(month="m.month" if by_month else "NULL::date")
+    sql = _MOVED_BY_MONTH if by_month else _MOVED
     rows = await connection.fetch(sql, ledger_id, list(types), *period.whole, *_columns(period))
     return [Movement(*row) for row in rows]
 

@@ -22,7 +22,7 @@ from finance.reports.income_statement import (
     monthly_income_statements,
 )
 from finance.reports.movements import Movement, read_accumulated, read_movements
-from finance.reports.net_worth import NetWorth, net_worths
+from finance.reports.net_worth import NetWorth, ValuedNetWorth, net_worths
 from finance.reports.period import Period
 from finance.reports.planned import PlannedReports
 from finance.reports.register import RegisterLine
@@ -211,6 +211,33 @@ class Reports(SpendingReports, PlannedReports):
         rows = [row for row in trial.rows if row.type in ("asset", "liability")]
         return await self._valued(rows, on, quote, max_age)
 
+    async def monthly_net_worth_valued(
+        self, starts_on: date, ends_on: date, *, quote: str | None = None, max_age: timedelta | None = MAX_AGE
+    ) -> ValuedNetWorth:
+        """Return assets less liabilities, valued in one currency, at the end of each month of a period.
+
+        The months are those of `net_worth()`, each at its own rates. A currency that has no rate on such a day is
+        named, and left out of that day's amounts.
+
+        Args:
+            starts_on: In the first month.
+            ends_on: In the last month, and the day of its rates.
+            quote: The currency to value in; the ledger's base currency unless given.
+            max_age: How old a price may be at most; None for any age.
+
+        Raises:
+            InvalidError: As `monthly_income_statements()`.
+
+        Database:
+            Three SELECTs, one more without *quote*; no locks; reads what `net_worth()` reads, and a price for each
+            pair and month.
+        """
+        worths = await self.net_worth(starts_on, ends_on)
+        chosen = await self._quote(quote)
+        days = net_worth.month_ends(Period(starts_on, ends_on))
+        every = await PriceRepository(self._scope).rates_of_days(days, max_age=max_age)
+        return net_worth.valued_net_worth(worths, every, chosen)
+
     async def exchange_gains(
         self, *, on: date, quote: str | None = None, max_age: timedelta | None = MAX_AGE
     ) -> Valuation:
@@ -240,10 +267,14 @@ class Reports(SpendingReports, PlannedReports):
         amounts: dict[str, list[Decimal]] = {}
         for row in rows:
             amounts.setdefault(row.currency, []).append(row.balance if sign > 0 else row.balance.copy_negate())
-        if quote is None:
-            quote = await self._scope.connection.fetchval(_BASE_CURRENCY, self._scope.ledger_id)
+        chosen = await self._quote(quote)
         rates = await PriceRepository(self._scope).rates(on=on, max_age=max_age)
-        return valued({currency: total(each) for currency, each in amounts.items()}, rates, str(quote))
+        return valued({currency: total(each) for currency, each in amounts.items()}, rates, chosen)
+
+    async def _quote(self, quote: str | None) -> str:
+        if quote is not None:
+            return quote
+        return str(await self._scope.connection.fetchval(_BASE_CURRENCY, self._scope.ledger_id))
 
     async def register(
         self, account: Account | int, *, start_on: date | None = None, end_on: date | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from finance.errors import InvalidError, NotFoundError
 from finance.models import NewPrice, Price
@@ -36,6 +37,14 @@ SELECT p.currency, p.quote, n.rate, n.date
   FROM pairs AS p, LATERAL (SELECT rate, date FROM prices
                              WHERE ledger_id = $1 AND currency = p.currency AND quote = p.quote AND date <= $2
                              ORDER BY date DESC LIMIT 1) AS n
+"""
+# Of the prices behind one day up to the next, the newest of each pair; `place` says which day that is.
+_NEWEST_BETWEEN = """
+SELECT n.place, p.currency, p.quote, p.rate, p.date
+  FROM (SELECT currency, quote, width_bucket(date - 1, $2::date[]) AS place, max(date) AS date FROM prices
+         WHERE ledger_id = $1 AND date > $3 AND date <= $4 GROUP BY 1, 2, 3) AS n
+  JOIN prices AS p ON p.ledger_id = $1 AND p.currency = n.currency AND p.quote = n.quote AND p.date = n.date
+ ORDER BY n.place
 """
 _EXPONENTS = "SELECT code, exponent FROM currencies WHERE ledger_id = $1"
 
@@ -91,15 +100,34 @@ class PriceRepository(Repository[Price]):
         Database:
             Two SELECTs, which read one price for each pair.
         """
-        if not isinstance(on, date) or isinstance(on, datetime):
-            raise InvalidError(f"on {on!r}: give a datetime.date, the day whose rates are asked for")
+        (found,) = await self.rates_of_days([on], max_age=max_age)
+        return found
+
+    async def rates_of_days(self, days: Sequence[date], *, max_age: timedelta | None = MAX_AGE) -> list[Rates]:
+        """Return the rates on each of several days, which are in rising order.
+
+        Args:
+            days: The days, at least one.
+            max_age: As in `rates()`.
+
+        Raises:
+            InvalidError: As `rates()`.
+
+        Database:
+            Three SELECTs, which read one price for each pair, and the days of all prices between the first day and the
+            last.
+        """
+        for on in days:
+            if not isinstance(on, date) or isinstance(on, datetime):
+                raise InvalidError(f"on {on!r}: give a datetime.date, the day whose rates are asked for")
         if max_age is not None and max_age < timedelta(0):
             raise InvalidError(f"max_age {max_age!r}: give a timedelta of nothing or more, or None for any age")
-        connection, ledger_id = self._scope.connection, self._scope.ledger_id
-        newest = await connection.fetch(_NEWEST, ledger_id, on)
-        exponents = await connection.fetch(_EXPONENTS, ledger_id)
-        known = (KnownPrice(row["currency"], row["quote"], row["rate"], row["date"]) for row in newest)
-        return Rates.of(known, {row["code"]: row["exponent"] for row in exponents}, on, max_age)
+        fetch, ledger_id = self._scope.connection.fetch, self._scope.ledger_id
+        rows: list[Sequence[Any]] = [(0, *row) for row in await fetch(_NEWEST, ledger_id, days[0])]
+        if len(days) > 1:
+            rows += map(tuple, await fetch(_NEWEST_BETWEEN, ledger_id, list(days), days[0], days[-1]))
+        exponents = {row["code"]: row["exponent"] for row in await fetch(_EXPONENTS, ledger_id)}
+        return _rates(rows, days, exponents, max_age)
 
     async def rate(self, currency: str, quote: str, *, on: date, max_age: timedelta | None = MAX_AGE) -> Rate:
         """Return what one unit of *currency* was worth in *quote* on a day.
@@ -114,3 +142,18 @@ class PriceRepository(Repository[Price]):
 
     def _not_found(self, key: object) -> NotFoundError:
         return NotFoundError(f"this ledger has no price {key!r}")
+
+
+def _rates(
+    rows: Sequence[Sequence[Any]], days: Sequence[date], exponents: Mapping[str, int], max_age: timedelta | None
+) -> list[Rates]:
+    """Return the rates of each day: the newest price of each pair that *rows*, in order of the days, have up to it."""
+    newest: dict[tuple[str, str], KnownPrice] = {}
+    found, at = [], 0
+    for place, on in enumerate(days):
+        while at < len(rows) and rows[at][0] <= place:
+            price = KnownPrice(*rows[at][1:])
+            newest[price.currency, price.quote] = price
+            at += 1
+        found.append(Rates.of(newest.values(), exponents, on, max_age))
+    return found

@@ -88,6 +88,10 @@ class Rates:
         """
         if currency == quote:
             return Rate(currency, quote, Decimal(1), self.on, (currency,))
+        direct = self._priced.get(currency, {}).get(quote)
+        if direct is not None and self._is_usable(direct):  # as nearly all are
+            value = direct.rate if direct.currency == currency else _ROUNDED.divide(1, direct.rate)
+            return Rate(currency, quote, value, direct.date, (currency, quote))
         # Few steps first, then the freshest: what is put in order is (steps, age in days, the way).
         ways: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, (currency,))]
         done: set[str] = set()
@@ -110,16 +114,23 @@ class Rates:
             AmountError: The amount is a float, or not a finite number.
             PriceNotFoundError: As `rate()`.
         """
-        rate = self.rate(currency, quote).value
-        worth = _WIDE.multiply(exact(amount), rate)
-        if currency == quote:
-            return worth
-        return worth.quantize(Decimal(1).scaleb(-self._exponents[quote]), context=_WIDE)
+        return self.worth(exact(amount), self.rate(currency, quote))
+
+    def worth(self, amount: Decimal, rate: Rate) -> Decimal:
+        """Return what *amount* is worth at *rate*, one of these, as `value()` does."""
+        if rate.currency == rate.quote:
+            return amount
+        return _WIDE.multiply(amount, rate.value).quantize(
+            Decimal(1).scaleb(-self._exponents[rate.quote]), context=_WIDE
+        )
 
     def _usable(self, currency: str) -> Iterator[tuple[str, KnownPrice]]:
         for code, price in self._priced.get(currency, {}).items():
-            if self.max_age is None or self.on - price.date <= self.max_age:
+            if self._is_usable(price):
                 yield code, price
+
+    def _is_usable(self, price: KnownPrice) -> bool:
+        return self.max_age is None or self.on - price.date <= self.max_age
 
     def _along(self, through: tuple[str, ...]) -> Rate:
         prices = [self._priced[one][other] for one, other in itertools.pairwise(through)]

@@ -321,3 +321,16 @@ async def _label(dsn: str) -> None:
     async with DatabaseManager(dsn) as db, db.unit_of_work("main") as uow:
         entries = (await uow.journal.page()).items
         await uow.journal.label(entries[2], payee="Rewe", tags=["food", "trip"])
+
+
+def test_net_worth_is_valued_in_one_currency(books: Run) -> None:
+    """What has no rate is named, and not in the amounts."""
+    arguments = ("net-worth", "--starts-on", "2026-01-15", "--ends-on", "2026-03-20", "--valued-in", "EUR")
+    (document,) = books(*arguments, "--json").document
+
+    assert document["quote"] == "EUR"
+    assert document["points"][2] == {
+        "on": "2026-03-20", "assets": "2057.50", "liabilities": "7.00", "net": "2050.50", "unpriced": ["JPY"],
+    }  # fmt: skip
+    assert _csv(books(*arguments, "--csv"))[2]["net"] == "2050.50"
+    assert "JPY" in books(*arguments).out.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""`finance export` and `finance load`."""
+"""`finance export`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import contextlib
 import math
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
 from cyclopts import Parameter
 
 from finance import UnitOfWork
-from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, ledger_of, tell_of_new_ledger
+from finance.cli.books import HERE, Where, connected, ledger_of
 from finance.cli.terminal import write_json, write_text
 from finance.errors import InvalidError
-from finance.exports import Loaded, beancount_lines, csv_lines, load_csv
+from finance.exports import beancount_lines, csv_lines
 from finance.files import whole_file
 from finance.frames import posting_batches, save_postings
 from finance.frames.saving import SUFFIXES as FRAMES
@@ -63,32 +62,6 @@ async def _save(where: Where, output: Path, format_: str | None) -> tuple[str, i
     if format_ is not None:
         raise InvalidError(f"{output}: the name says that it is no {format_}; leave --format out, or name another file")
     return output.suffix.lower().removeprefix("."), await _write_frame(where, output)
-
-
-async def load(
-    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="What `finance export` wrote, as CSV.")],
-    /,
-    *,
-    where: Where = HERE,
-) -> None:
-    """Post an exported journal again, all of it or nothing, in a ledger without entries. Ids stay the same."""
-    async with connected(where) as db:
-        is_new = await find_ledger(db, where) is None
-        base_currency = where.base_currency or DEFAULT_CURRENCY
-
-        async def work(uow: UnitOfWork) -> Loaded:
-            return await load_csv(uow, file)
-
-        # One transaction with the ledger that it may make: a file that is refused leaves nothing.
-        loaded = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-    if is_new:
-        tell_of_new_ledger(where, base_currency.upper())
-    if where.json:
-        write_json({"file": file.name, "ledger": where.ledger, **asdict(loaded)})
-    else:
-        write_text(
-            f"{file.name}: {loaded.entries} entries, {loaded.postings} postings, {loaded.accounts} accounts opened"
-        )
 
 
 async def _write_lines(where: Where, lines: Callable[[UnitOfWork], AsyncIterator[str]], to: BinaryIO) -> int:

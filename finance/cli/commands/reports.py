@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ from finance.cli.books import HERE, Where, exponents_of, reading, today
 from finance.cli.forms import PICTURE, TABLE, Answer, Form, PictureForm, finest, require_one, write
 from finance.plots import income_chart, net_worth_chart, spending_chart
 from finance.reports import LabelledSpending, Spending
+from finance.repositories.prices import MAX_AGE
 
 Depth = Annotated[
     int | None, Parameter(help="Add up what is the same in so many first segments of the accounts' names.")
@@ -122,19 +123,46 @@ async def trial_balance(
     write(answer, form, json=where.json)
 
 
-async def net_worth(*, days: Days = THIS_YEAR, form: PictureForm = PICTURE, where: Where = HERE) -> None:
-    """List assets less liabilities at the end of each month, for each currency."""
+async def net_worth(
+    *,
+    days: Days = THIS_YEAR,
+    valued_in: Annotated[
+        str | None, Parameter(help="Value all of it in this currency, at each month's own rates.", show_default=False)
+    ] = None,
+    max_age: Annotated[int, Parameter(help="How many days old a rate may be.")] = MAX_AGE.days,
+    form: PictureForm = PICTURE,
+    where: Where = HERE,
+) -> None:
+    """List assets less liabilities at the end of each month, for each currency or valued in one."""
     require_one(form, json=where.json)
     async with reading(where) as uow:
-        worths = await uow.reports.net_worth(*days.period())
-        exponents = await exponents_of(uow)
-    answer = Answer(
+        if valued_in is None:
+            answer = await _net_worth(uow, days, where.ledger)
+        else:
+            answer = await _valued_net_worth(uow, days, valued_in, timedelta(days=max_age), where.ledger)
+    write(answer, form, json=where.json)
+
+
+async def _net_worth(uow: UnitOfWork, days: Days, ledger: str) -> Answer:
+    worths = await uow.reports.net_worth(*days.period())
+    exponents = await exponents_of(uow)
+    return Answer(
         report_documents.net_worths(worths, exponents),
         report_tables.net_worths,
         partial(frames.net_worth_table, worths, scale=finest(worths, exponents)),
-        partial(net_worth_chart, worths, ledger=where.ledger, exponents=exponents),
+        partial(net_worth_chart, worths, ledger=ledger, exponents=exponents),
     )
-    write(answer, form, json=where.json)
+
+
+async def _valued_net_worth(uow: UnitOfWork, days: Days, quote: str, max_age: timedelta, ledger: str) -> Answer:
+    worth = await uow.reports.monthly_net_worth_valued(*days.period(), quote=quote, max_age=max_age)
+    exponents = await exponents_of(uow)
+    return Answer(
+        report_documents.valued_net_worths(worth, exponents),
+        report_tables.valued_net_worths,
+        partial(frames.valued_net_worth_table, worth, scale=exponents.get(worth.quote)),
+        partial(net_worth_chart, worth, ledger=ledger, exponents=exponents),
+    )
 
 
 async def cash_flow(

@@ -6,9 +6,9 @@ An entry is what changes the account's balance. Where the bank books several pay
 
 from __future__ import annotations
 
-from finance.statements.camt.markup import Element
 from finance.statements.camt.values import day, money
 from finance.statements.flaw import FlawError, plain, shown
+from finance.statements.markup import Element
 from finance.statements.statement import StatementLine
 from finance.statements.values import bank_reference
 

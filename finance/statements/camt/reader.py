@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from finance.statements.camt.lines import is_booked, read_line
-from finance.statements.camt.markup import CONTAINERS, ENTRY, Element, elements, version_of
+from finance.statements.camt.markup import CONTAINERS, ENTRY, elements, version_of
 from finance.statements.camt.values import Money, calendar_date, converted, day, money
 from finance.statements.flaw import FlawError
+from finance.statements.markup import Element
 from finance.statements.statement import Statement, StatementFile, StatementLine
 from finance.statements.values import currency
 

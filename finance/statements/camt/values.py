@@ -9,8 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from finance.statements.camt.markup import Element
 from finance.statements.flaw import FlawError, shown
+from finance.statements.markup import Element
 from finance.statements.values import currency, signed, unsigned
 
 Value = TypeVar("Value")
