@@ -19,7 +19,7 @@ from tests.conftest import Queries
 from tests.factories import Books, entry, open_books
 
 Call = Callable[[UnitOfWork, Books], Awaitable[Any]]
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "thirteen": 13}
+_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "fourteen": 14}
 _STATEMENT = re.compile(rf"\b({'|'.join(_NUMBERS)}) (SELECT|INSERT|UPDATE|DELETE|SET)", re.IGNORECASE)
 
 

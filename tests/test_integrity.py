@@ -24,6 +24,7 @@ ID = UUID("01990000-0000-7000-8000-000000000001")
 
 #: Arguments for those that need some.
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "ProgramMissingError": ("hledger", "install hledger"),
     "AccountClosedError": (7, "Assets:Cash"),
     "AccountHeldError": (7,),
     "AccountNotFoundError": ("Assets:Cash", "EUR"),

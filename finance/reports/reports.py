@@ -361,7 +361,7 @@ class Reports(SpendingReports, PlannedReports):
             progress: Called with a `Progress` after each batch, several times a second.
 
         Database:
-            Thirteen SELECTs and two SETs for a small ledger; for each 5,000 entries three and two more, for each 20,000
+            Fourteen SELECTs and two SETs for a small ledger; for each 5,000 entries three and two more, for each 20,000
             postings two, for each 10,000 holds one. No locks; together they read the whole ledger.
         """
         return await verification.verify(self._scope, progress=progress)

@@ -27,7 +27,7 @@ def _raised() -> set[str]:
     """Return the names of the rules that the guards raise."""
     names: set[str] = set()
     for function in guards.FUNCTIONS:
-        names.update(re.findall(r"CONSTRAINT = '(\w+)'(?! \|\|)", guards.source(function)))
+        names.update(re.findall(r"(?:CONSTRAINT |rule :)= '(\w+)'(?! \|\|)", guards.source(function)))
     for trigger in guards.TRIGGERS:
         if removed := re.search(r"guard_removal\('(\w+)'\)", trigger.action):
             names.add(f"ck_{removed[1]}_not_removed")
