@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from finance import DatabaseManager, Ledger, NewEntry, NewHold, NewPosting
+from finance import DatabaseManager, Ledger, NewEntry, NewHold, NewPosting, NewRule, NewSchedule
 from finance.errors import (
     AccountNotFoundError,
     CurrencyError,
@@ -141,6 +141,55 @@ async def test_redacting_a_payee_forgets_the_name(db: DatabaseManager) -> None:
     with pytest.raises(NotFoundError) as missing:
         await db.ledgers.redact(ledger, payee=f"Dr. {SECRET}")
     assert SECRET not in str(missing.value)
+
+
+async def test_redacting_a_payee_that_no_entry_has_forgets_the_name(db: DatabaseManager) -> None:
+    """It is asked for by name: that nothing has it yet is no reason to keep it."""
+    ledger, _, _ = await _filled(db)
+    async with db.unit_of_work(ledger) as uow:
+        alias, unused = await uow.payees.create("Alias Unused"), await uow.payees.create("Dr. Unused")
+        await uow.payees.merge(alias, unused)
+
+    redacted = await db.ledgers.redact(ledger, payee="alias unused")
+
+    assert (redacted.entries, redacted.payees) == (0, 2)
+    assert "Unused" not in json.dumps(await _dump(db, ledger.id))
+
+
+async def test_redacting_a_payee_removes_the_rules_that_would_bring_it_back(db: DatabaseManager) -> None:
+    """Those that propose it by any of its names; the rules of others stay."""
+    ledger, books, _ = await _filled(db)
+    async with db.unit_of_work(ledger) as uow:
+        alias = await uow.payees.create(f"Alias {SECRET}")
+        await uow.payees.merge(alias, await uow.payees.get_or_create(f"Dr. {SECRET}"))
+        for name in (f"dr. {SECRET} ", f"ALIAS {SECRET}"):
+            await uow.rules.create(NewRule(contains=SECRET, counter=books.food, payee=name))
+        kept = await uow.rules.create(NewRule(contains="Rewe", counter=books.food, payee="Rewe"))
+
+    redacted = await db.ledgers.redact(ledger, payee=f"Dr. {SECRET}")
+
+    assert redacted.rules == 2
+    async with db.unit_of_work(ledger) as uow:
+        assert [rule.id async for rule in uow.rules.stream()] == [kept.id]
+
+
+async def test_redacting_through_a_day_takes_the_words_of_plans_that_are_over(db: DatabaseManager) -> None:
+    """A plan that goes on keeps its words: they are those of entries to come."""
+    ledger, books, _ = await _filled(db)
+    lines = [NewPosting(books.food, 1, f"Memo {SECRET}"), NewPosting(books.checking, -1)]
+    start, end = date(2026, 1, 10), date(2026, 3, 31)
+    async with db.unit_of_work(ledger) as uow:
+        over = NewSchedule(f"Over {SECRET}", lines, "FREQ=MONTHLY", start, ends_on=end, details={"who": SECRET})
+        for schedule in (over, NewSchedule("On", [NewPosting(books.food, 1), lines[1]], "FREQ=MONTHLY", start)):
+            made = await uow.schedules.create(schedule)
+            await uow.schedules.change(made.id, date(2026, 2, 10), description=f"Changed {SECRET}")
+
+    await db.ledgers.redact(ledger, through=end)
+
+    dump = await _dump(db, ledger.id)
+    tables = ("schedules", "schedule_postings", "schedule_changes")
+    assert all(SECRET not in row for table in tables for row in dump[table])
+    assert sorted("On" in row for row in dump["schedules"]) == [False, True]
 
 
 async def test_redacting_through_a_day_leaves_no_word(db: DatabaseManager) -> None:

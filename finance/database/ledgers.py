@@ -134,9 +134,10 @@ class Ledgers:
         Args:
             ledger: The ledger, its id, or its name.
             entries: These entries, or their ids.
-            payee: Every entry that has this payee, or had it.
+            payee: Every entry that has this payee, or had it; also the payee itself, and the rules that propose it.
             through: Everything up to and including this day: also lines of statements without an entry, the names of
-                statements' files, closed holds, and the details of accounts that are closed.
+                statements' files, closed holds, the details of accounts that are closed, and the words
+                of schedules and changes of them that are over.
 
         Raises:
             LedgerNotFoundError, EntryNotFoundError, NotFoundError: There is no such ledger, entry or payee.

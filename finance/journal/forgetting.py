@@ -61,6 +61,12 @@ DELETE FROM tags AS t
  WHERE t.ledger_id = $1 AND coalesce(t.merged_into_id, t.id) = ANY ($2::bigint[]) AND NOT EXISTS (
        SELECT FROM entry_tags AS x WHERE x.ledger_id = $1 AND x.tag_id = coalesce(t.merged_into_id, t.id))
 """
+# A rule that proposes a payee would bring the name back with the next file.
+_REMOVE_RULES = """
+DELETE FROM rules AS r USING payees AS p
+ WHERE r.ledger_id = $1 AND p.ledger_id = $1 AND coalesce(p.merged_into_id, p.id) = $2
+   AND lower(btrim(r.payee, E' \\t\\r\\n')) = p.key
+"""
 
 # Of a ledger through a day: what belongs to no entry.
 _LINES = """
@@ -88,6 +94,19 @@ _HOLDS = f"""
 UPDATE holds SET description = '{REDACTED}'
  WHERE ledger_id = $1 AND status <> 'open' AND (placed_at AT TIME ZONE 'UTC')::date <= $2
 """  # noqa: S608 - our own text
+# Of schedules what is over: the words of those that go on are those of entries to come.
+_CHANGES = """
+UPDATE schedule_changes SET description = NULL
+ WHERE ledger_id = $1 AND greatest(occurs_on, posts_on) <= $2 AND description IS NOT NULL
+"""
+_SCHEDULES = f"""
+UPDATE schedules SET description = '{REDACTED}', metadata = '{{}}' WHERE ledger_id = $1 AND ends_on <= $2
+"""  # noqa: S608 - our own text
+_MEMOS = """
+UPDATE schedule_postings AS p SET memo = NULL FROM schedules AS s
+ WHERE p.ledger_id = $1 AND s.ledger_id = $1 AND s.id = p.schedule_id AND s.ends_on <= $2 AND p.memo IS NOT NULL
+"""
+_THROUGH = (_LINES, _STATEMENTS, _IMPORTS, _ACCOUNTS, _HOLDS, _CHANGES, _SCHEDULES, _MEMOS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +129,8 @@ class Redacted:
     #: Payees and tags that no entry has any more, with the names that led to them: they were removed.
     payees: int
     tags: int
+    #: Rules that proposed the payee, which would have brought its name back: they were removed.
+    rules: int = 0
 
 
 async def erase(connection: Connection, ledger_id: int) -> Erased:
@@ -130,31 +151,32 @@ async def redact(
     if sum(given is not None for given in (entries, payee, through)) != 1:
         raise InvalidError("say what to redact: entries, a payee, or everything through a day; one of them")
     require_day("through", through)
-    ids = await _chosen(uow, entries, payee, through)
     connection, ledger_id = uow.connection, uow.ledger_id
-    payees = [row["id"] for row in await connection.fetch(_PAYEES_OF, ledger_id, ids)]
+    named = None if payee is None else await _payee_id(uow, payee)
+    ids = await _chosen(uow, entries, named, through)
+    payees = {row["id"] for row in await connection.fetch(_PAYEES_OF, ledger_id, ids)} | ({named} - {None})
     tags = [row["id"] for row in await connection.fetch(_TAGS_OF, ledger_id, ids)]
     record = await connection.fetchrow(_RECORD, ledger_id, through)
     assert record is not None  # noqa: S101 - it was inserted
     await connection.execute(_REDACT, ledger_id, ids, record["id"])
     if through is not None:
-        for statement in (_LINES, _STATEMENTS, _IMPORTS, _ACCOUNTS, _HOLDS):
+        for statement in _THROUGH:
             await connection.execute(statement, ledger_id, through)
     removed = [
-        _count(await connection.execute(statement, ledger_id, unused))
-        for statement, unused in ((_REMOVE_PAYEES, payees), (_REMOVE_TAGS, tags))
+        _count(await connection.execute(statement, ledger_id, given))
+        for statement, given in ((_REMOVE_RULES, named), (_REMOVE_PAYEES, list(payees)), (_REMOVE_TAGS, tags))
     ]
-    return Redacted(record["id"], record["redacted_at"], len(ids), *removed)
+    return Redacted(record["id"], record["redacted_at"], len(ids), removed[1], removed[2], removed[0])
 
 
 async def _chosen(
-    uow: UnitOfWork, entries: Iterable[JournalEntry | UUID] | None, payee: Payee | str | None, through: date | None
+    uow: UnitOfWork, entries: Iterable[JournalEntry | UUID] | None, payee_id: int | None, through: date | None
 ) -> Sequence[UUID]:
     """Return the ids of the entries to redact and of their reversals, locked against whoever describes them."""
     if entries is not None:
         found = await _given(uow, {each.id if isinstance(each, JournalEntry) else each for each in entries})
-    elif payee is not None:
-        found = await _ids(uow, _BY_PAYEE, await _payee_id(uow, payee))
+    elif payee_id is not None:
+        found = await _ids(uow, _BY_PAYEE, payee_id)
     else:
         found = await _ids(uow, _BY_DAY, through)
     return await _ids(uow, _WITH_REVERSALS, found)

@@ -232,6 +232,15 @@ def test_bad_input_is_one_line(books: Run, arguments: list[str], reason: str) ->
     assert "made the ledger 'New'" in books("accounts", "--ledger", "New").message
 
 
+def test_the_name_of_an_exported_file_says_its_format(books: Run, tmp_path: Path) -> None:
+    """A file for beancount holds no CSV, unless that was asked for."""
+    file = tmp_path / "books.beancount"
+    assert books("export", "--output", file, "--json").document["format"] == "beancount"
+    assert file.read_bytes() == books("export", "--format", "beancount").out.encode()
+    assert books("export", "--output", file, "--format", "csv", "--json").document["format"] == "csv"
+    assert books("export", "--output", tmp_path / "books", "--json").document["format"] == "csv"
+
+
 def test_export_and_load_make_the_same_books(books: Run, tmp_path: Path) -> None:
     """Into a file or through a pipe; the copy's export is the same to the byte."""
     file, again = tmp_path / "books.csv", tmp_path / "again.csv"

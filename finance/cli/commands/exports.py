@@ -20,6 +20,8 @@ from finance.files import whole_file
 from finance.frames import posting_batches, save_postings
 from finance.frames.saving import SUFFIXES as FRAMES
 
+#: What the name of a file says of its format.
+_BY_SUFFIX = {".csv": "csv", ".beancount": "beancount", ".bean": "beancount"}
 _LINES: dict[str, Callable[[UnitOfWork], AsyncIterator[str]]] = {"csv": csv_lines, "beancount": beancount_lines}
 
 
@@ -28,7 +30,9 @@ async def export(
     format: Annotated[  # noqa: A002 - the option's own word
         Literal["csv", "beancount"] | None,
         Parameter(
-            help="CSV, which `finance load` takes back, or text for beancount; otherwise CSV.", show_default=False
+            help="CSV, which `finance load` takes back, or text for beancount; otherwise what the name of the file"
+            " says, or CSV.",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[
@@ -57,8 +61,9 @@ async def export(
 async def _save(where: Where, output: Path, format_: str | None) -> tuple[str, int]:
     """Write the file *output*, and return of which kind it is and how many bytes it has."""
     if output.suffix.lower() not in FRAMES:
+        kind = format_ or _BY_SUFFIX.get(output.suffix.lower(), "csv")
         with whole_file(output) as part:
-            return format_ or "csv", await _write_lines(where, _LINES[format_ or "csv"], part)
+            return kind, await _write_lines(where, _LINES[kind], part)
     if format_ is not None:
         raise InvalidError(f"{output}: the name says that it is no {format_}; leave --format out, or name another file")
     return output.suffix.lower().removeprefix("."), await _write_frame(where, output)

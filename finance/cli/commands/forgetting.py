@@ -30,11 +30,11 @@ async def redact(
         _require_yes(f"what is asked for in ledger {ledger.name!r} would lose its words", yes=yes)
         redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through)
     if where.json:
-        write_json(
-            {"redaction": redacted.id, "entries": redacted.entries, "payees": redacted.payees, "tags": redacted.tags}
-        )
+        counts = {name: getattr(redacted, name) for name in ("entries", "payees", "tags", "rules")}
+        write_json({"redaction": redacted.id, **counts})
     else:
-        write_text(f"{redacted.entries} entries redacted, {redacted.payees} payees and {redacted.tags} tags removed")
+        removed = f"{redacted.payees} payees, {redacted.tags} tags and {redacted.rules} rules removed"
+        write_text(f"{redacted.entries} entries redacted, {removed}")
 
 
 async def erase(*, yes: Yes = False, where: Where = HERE) -> None:
