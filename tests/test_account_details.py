@@ -151,3 +151,25 @@ async def _counted(db: DatabaseManager) -> tuple[int, int]:
     row = await db.fetchrow("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'accounts'")
     assert row is not None
     return row["n_tup_upd"], row["n_tup_hot_upd"]
+
+
+async def test_books_with_an_iban_twice_are_not_upgraded(server: Server) -> None:
+    """They stay as they were, and can be put right; the error does not show it."""
+    async with server.copy("template0") as dsn, DatabaseManager(dsn) as db:
+        await db.migrations.upgrade("0009")
+        await db.execute("INSERT INTO ledgers (name, base_currency) VALUES ('Old', 'EUR')")
+        await db.execute("INSERT INTO currencies (ledger_id, code, exponent, name) VALUES (1, 'EUR', 2, 'Euro')")
+        for name, iban in (("Assets:One", GERMAN), ("Assets:Two", PLAIN)):
+            await db.execute(
+                "INSERT INTO accounts (ledger_id, name, type, currency, metadata)"
+                " VALUES (1, $1, 'asset', 'EUR', jsonb_build_object('iban', $2::text))",
+                *(name, iban),
+            )
+
+        with pytest.raises(AlreadyExistsError, match="IBAN of an account") as caught:
+            await db.migrations.upgrade()
+        assert "0532" not in str(caught.value)
+        assert await db.migrations.current() == "0009"
+
+        await db.execute("UPDATE accounts SET metadata = '{}' WHERE name = 'Assets:Two'")
+        await db.migrations.upgrade()
