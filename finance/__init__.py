@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finance.journal import Erased, LaneStats, Mended, Rebuilt, Redacted
     from finance.models import (
         Account,
+        AccountDetails,
         AccountType,
         Assertion,
         Budget,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "AccountDetails",
     "AccountType",
     "Acquired",
     "Amended",
@@ -157,10 +159,10 @@ _LATER = {
     **dict.fromkeys(("Erased", "LaneStats", "Mended", "Rebuilt", "Redacted"), "finance.journal"),
     **dict.fromkeys(
         (
-            "Account", "AccountType", "Assertion", "Budget", "BudgetPeriod", "Chart", "Currency", "EntryKind", "Hold",
-            "HoldStatus", "Import", "JournalEntry", "Ledger", "NewAssertion", "NewEntry", "NewHold", "NewPosting",
-            "NewPrice", "NewRule", "NewSchedule", "Payee", "Posting", "Price", "Rollover", "Rule", "Schedule",
-            "Statement", "StatementLine", "Tag", "Weekends",
+            "Account", "AccountDetails", "AccountType", "Assertion", "Budget", "BudgetPeriod", "Chart", "Currency",
+            "EntryKind", "Hold", "HoldStatus", "Import", "JournalEntry", "Ledger", "NewAssertion", "NewEntry",
+            "NewHold", "NewPosting", "NewPrice", "NewRule", "NewSchedule", "Payee", "Posting", "Price", "Rollover",
+            "Rule", "Schedule", "Statement", "StatementLine", "Tag", "Weekends",
         ),
         "finance.models",
     ),

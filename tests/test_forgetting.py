@@ -82,7 +82,7 @@ async def _filled(db: DatabaseManager, name: str = "Household") -> tuple[Ledger,
         await uow.journal.post_many(entries)
         for each in entries:
             await uow.journal.label(each.id, payee=f"Dr. {SECRET}", tags=[f"{SECRET} tag"])
-        await uow.accounts.update(books.checking, details={"iban": f"DE00{SECRET}"})
+        await uow.accounts.update(books.checking, details={"institution": "37040044", "number": f"00{SECRET}"})
     async with db.unit_of_work(ledger) as uow:
         await uow.journal.describe(entries[0].id, description=f"Other {SECRET}")
         await uow.journal.reverse(entries[1].id)

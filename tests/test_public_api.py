@@ -14,14 +14,14 @@ import finance
 ROOT = Path(__file__).parents[1]
 
 NAMES = [
-    "Account", "AccountType", "Acquired", "Amended", "Amount", "Assertion", "Budget", "BudgetPeriod", "BudgetTerm",
-    "Chart", "Connection", "Currency", "DatabaseManager", "EmbeddedServer", "EntryKind", "Erased", "Event",
-    "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "Import", "JournalEntry", "Labels", "LaneStats", "Ledger",
-    "Listening", "Mended", "NewAssertion", "NewEntry", "NewHold", "NewPosting", "NewPrice", "NewRule", "NewSchedule",
-    "Notification", "Occurrence", "Outcome", "Page", "Payee", "Placed", "PoolStats", "Posted", "PostedDue", "Posting",
-    "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted", "RefusedOccurrence", "Retried",
-    "Retry", "Revision", "RoleNames", "Rollover", "Rule", "Schedule", "Settled", "Statement", "StatementLine",
-    "StatementRun", "Tag", "UnitOfWork", "Weekends", "errors",
+    "Account", "AccountDetails", "AccountType", "Acquired", "Amended", "Amount", "Assertion", "Budget",
+    "BudgetPeriod", "BudgetTerm", "Chart", "Connection", "Currency", "DatabaseManager", "EmbeddedServer", "EntryKind",
+    "Erased", "Event", "FinanceError", "Gap", "Health", "Hold", "HoldStatus", "Import", "JournalEntry", "Labels",
+    "LaneStats", "Ledger", "Listening", "Mended", "NewAssertion", "NewEntry", "NewHold", "NewPosting", "NewPrice",
+    "NewRule", "NewSchedule", "Notification", "Occurrence", "Outcome", "Page", "Payee", "Placed", "PoolStats",
+    "Posted", "PostedDue", "Posting", "PostingRow", "Price", "Progress", "Rate", "Rates", "Rebuilt", "Redacted",
+    "RefusedOccurrence", "Retried", "Retry", "Revision", "RoleNames", "Rollover", "Rule", "Schedule", "Settled",
+    "Statement", "StatementLine", "StatementRun", "Tag", "UnitOfWork", "Weekends", "errors",
 ]  # fmt: skip
 
 #: Packages of the extras, and one that is slow to import and seldom needed.

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError
 from cyclopts import App, CycloptsError
 
 import finance
-from finance.cli.commands import assertions, imports, reconcile, rules
-from finance.cli.commands.accounts import accounts, balances
+from finance.cli.commands import accounts, assertions, imports, reconcile, rules
+from finance.cli.commands.accounts import balances
 from finance.cli.commands.budgets import budget
 from finance.cli.commands.exports import export
 from finance.cli.commands.forecasts import forecast
@@ -72,7 +72,7 @@ app.command(imports.app)
 app.command(assertions.app)
 app.command(rules.app)
 app.command(reconcile.app)
-app.command(accounts)
+app.command(accounts.app)
 app.command(balances)
 app.command(register)
 app.command(income_statement)

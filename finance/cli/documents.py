@@ -30,6 +30,7 @@ def account(row: Account, balance: str) -> Document:
         "balance": balance,
         "opened_on": _day(row.opened_on),
         "closed_on": _day(row.closed_on),
+        **{name: row.details.get(name) for name in ("iban", "bic", "institution", "number")},
     }
 
 

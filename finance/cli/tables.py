@@ -27,6 +27,15 @@ def accounts(documents: Sequence[Document]) -> Listing:
     )
 
 
+def identities(documents: Sequence[Document]) -> Listing:
+    """List what identifies accounts to the outside."""
+    names = ("iban", "bic", "institution", "number")
+    return Listing(
+        [Column(title) for title in ("Account", "Currency", "IBAN", "BIC", "Institution", "Number")],
+        [[each["name"], each["currency"], *(str(each[name] or "") for name in names)] for each in documents],
+    )
+
+
 def balances(documents: Sequence[Document]) -> Listing:
     """List balances."""
     return Listing(

@@ -204,6 +204,8 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_schedule_changes_days_finite": _invalid("the days of an occurrence are days of the years 1 to 9999"),
     # accounts
     "uq_accounts_ledger_id_name_currency": lambda _: AlreadyExistsError("account"),
+    "uq_accounts_iban": lambda _: AlreadyExistsError("IBAN of an account"),
+    "uq_accounts_institution_number": lambda _: AlreadyExistsError("number of an account at its institution"),
     "fk_accounts_ledger_id_ledgers": lambda _: LedgerNotFoundError("of this id"),
     "fk_accounts_ledger_id_currency_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),
     "fk_accounts_ledger_id_parent_id_accounts": lambda _: AccountNotFoundError(None),

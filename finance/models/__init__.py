@@ -34,6 +34,7 @@ The database's own rules, functions and triggers, stand in `finance.models.guard
 
 from finance.models import guards
 from finance.models.account import Account, AccountType
+from finance.models.account_details import AccountDetails
 from finance.models.assertion import Assertion, AssertionKind, NewAssertion
 from finance.models.base import Base
 from finance.models.budget import Budget, BudgetPeriod, Rollover
@@ -56,6 +57,7 @@ guards.attach(Base.metadata)
 
 __all__ = [
     "Account",
+    "AccountDetails",
     "AccountType",
     "Assertion",
     "AssertionKind",

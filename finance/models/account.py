@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from finance.errors import SealedError
+from finance.models.account_details import AccountDetails
 from finance.models.base import Base
 from finance.money import total
 
@@ -65,6 +67,23 @@ class Account(Base):
             unique=True,
             postgresql_where=text("purpose = 'adjustments'"),
         ),
+        # What identifies an account to the outside, however an IBAN is written. Posting does not touch these: they
+        # hold only what is given, and no column that changes with a balance.
+        Index(
+            "uq_accounts_iban",
+            "ledger_id",
+            text("upper(replace(metadata ->> 'iban', ' ', ''))"),
+            unique=True,
+            postgresql_where=text("(metadata ->> 'iban') IS NOT NULL"),
+        ),
+        Index(
+            "uq_accounts_institution_number",
+            "ledger_id",
+            text("(metadata ->> 'institution')"),
+            text("(metadata ->> 'number')"),
+            unique=True,
+            postgresql_where=text("(metadata ->> 'institution') IS NOT NULL AND (metadata ->> 'number') IS NOT NULL"),
+        ),
         # Room on each page for the next versions of its rows: balances change often, and no index holds them.
         {"postgresql_with": {"fillfactor": "75"}},
     )
@@ -87,7 +106,7 @@ class Account(Base):
     opened_on: Mapped[date | None]
     #: A closed account takes no posting of any date until it is reopened.
     closed_on: Mapped[date | None]
-    #: Free data about the account, such as its IBAN; it takes no part in the books.
+    #: Free data about the account; they take no part in the books. Those named as in `AccountDetails` are verified.
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     #: Counts the changes of the fields above, not those of the balance.
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
@@ -101,6 +120,19 @@ class Account(Base):
     def available(self) -> Decimal:
         """What may still leave the account but for its limits: the balance without what is held."""
         return total([self.balance, self.held.copy_negate()])
+
+    @property
+    def identified_by(self) -> AccountDetails:
+        """What identifies the account to the outside.
+
+        Raises:
+            InvalidError: Raw SQL wrote an IBAN or BIC that is none.
+        """
+        return AccountDetails.of(self.details)
+
+    @validates("details")
+    def _normalise(self, _key: str, details: Mapping[str, Any]) -> dict[str, Any]:
+        return AccountDetails.of(details).within(details)
 
     @validates("balance")
     def _refuse_balance(self, _key: str, _value: object) -> None:

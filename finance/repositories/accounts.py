@@ -13,12 +13,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from finance.errors import AccountNotFoundError, AlreadyExistsError, CurrencyError, InvalidError, StaleVersionError
 from finance.integrity import translated
-from finance.models import Account, AccountType, Chart, Currency
+from finance.models import Account, AccountDetails, AccountType, Chart, Currency
+from finance.models.account_details import normal_iban
 from finance.money import Amount, exact_in
+from finance.repositories.account_names import names_of, require_name, type_of
 from finance.repositories.balances import read_balances
 from finance.repositories.base import Repository, Scope
 from finance.repositories.closing_holds import expire
 from finance.repositories.currencies import CurrencyRepository
+from finance.repositories.identified import account_of_iban, account_of_number
 
 
 class Unset(enum.Enum):
@@ -28,15 +31,6 @@ class Unset(enum.Enum):
 
 
 UNSET: Final = Unset.UNSET
-
-_TYPE_OF_ROOT = {
-    "Assets": AccountType.ASSET,
-    "Liabilities": AccountType.LIABILITY,
-    "Equity": AccountType.EQUITY,
-    "Income": AccountType.INCOME,
-    "Expenses": AccountType.EXPENSE,
-}
-
 
 # Whoever posts locks the accounts in this order, too.
 _MOVE = """
@@ -79,6 +73,29 @@ class AccountRepository(Repository[Account]):
             raise CurrencyError(None, f"account {name!r} holds {held}; say which one")
         return found[0] if found else None
 
+    async def get_by_iban(self, iban: str) -> Account | None:
+        """Return the account with this IBAN, in whatever way it is written, or None.
+
+        Raises:
+            InvalidError: It is no IBAN.
+
+        Database:
+            One SELECT along an index.
+        """
+        return await account_of_iban(self._scope, normal_iban(iban))
+
+    async def get_by_number(self, institution: str, number: str) -> Account | None:
+        """Return the account with this number at this institution, both as `AccountDetails` has them, or None.
+
+        Raises:
+            InvalidError: One of them is empty, or too long.
+
+        Database:
+            One SELECT along an index.
+        """
+        wanted = AccountDetails(institution=institution, number=number)
+        return await account_of_number(self._scope, wanted.institution or "", wanted.number or "")
+
     async def open(
         self,
         name: str,
@@ -88,7 +105,7 @@ class AccountRepository(Repository[Account]):
         minimum_balance: Amount | None = None,
         maximum_balance: Amount | None = None,
         opened_on: date | None = None,
-        details: Mapping[str, Any] | None = None,
+        details: AccountDetails | Mapping[str, Any] | None = None,
     ) -> Account:
         """Open an account.
 
@@ -99,18 +116,21 @@ class AccountRepository(Repository[Account]):
             minimum_balance: The balance may not fall below it, whoever posts.
             maximum_balance: The balance may not rise above it, whoever posts.
             opened_on: When it was opened, for information.
-            details: Free data about the account, such as its IBAN; JSON.
+            details: What identifies the account to the outside, or free data about it, as JSON: those named as in
+                `AccountDetails` are verified all the same.
 
         Raises:
-            AlreadyExistsError: The ledger has an account of this name and currency.
-            InvalidError: The name is not well formed, or its first segment names no type and *type* is None.
+            AlreadyExistsError: The ledger has an account of this name and currency; or one of this IBAN, or of this
+                number at this institution, and the transaction is aborted then.
+            InvalidError: The name is not well formed, or its first segment names no type and *type* is None; or an
+                IBAN or BIC is none.
             CurrencyError: Neither the ledger nor ISO 4217 knows the currency.
             AmountError: A limit is not an exact amount of the currency.
 
         Database:
             One SELECT and one INSERT; on the first use of a currency one more of each.
         """
-        chosen = _type_of(_require_name(name), type)
+        chosen = type_of(require_name(name), type)
         known = await self._currencies.get_or_open(currency)
         account = await self._insert(
             known,
@@ -119,7 +139,7 @@ class AccountRepository(Repository[Account]):
             minimum_balance=_limit(minimum_balance, known),
             maximum_balance=_limit(maximum_balance, known),
             opened_on=opened_on,
-            details=dict(details or {}),
+            details=_details(details or {}, {}),
         )
         if account is None:
             raise AlreadyExistsError("account", [name, known.code])
@@ -143,7 +163,7 @@ class AccountRepository(Repository[Account]):
         found = await self.get_by_name(name, currency)
         if found is not None:
             return found
-        chosen = _type_of(_require_name(name), type)
+        chosen = type_of(require_name(name), type)
         known = await self._currencies.get_or_open(currency)
         found = await self._insert(known, name=name, type=chosen)
         if found is None:  # another transaction was faster, or the code was not in capitals
@@ -166,7 +186,7 @@ class AccountRepository(Repository[Account]):
         Database:
             For each account what `get_or_open()` takes.
         """
-        names = _names_of(chart) if isinstance(chart, str) else list(chart)
+        names = names_of(chart) if isinstance(chart, str) else list(chart)
         return [await self.get_or_open(name, currency=currency) for name in names]
 
     async def move(self, name: str, to: str) -> int:
@@ -187,7 +207,7 @@ class AccountRepository(Repository[Account]):
         Database:
             One UPDATE, which locks the accounts' rows in the order of their ids.
         """
-        if name == _require_name(to):
+        if name == require_name(to):
             raise InvalidError(f"account name {to!r} is what it is called already")
         if name.split(":", 1)[0] != to.split(":", 1)[0]:
             raise InvalidError(f"account {name!r} keeps its type: its new name starts with {name.split(':', 1)[0]!r}")
@@ -207,7 +227,7 @@ class AccountRepository(Repository[Account]):
         maximum_balance: Amount | Unset | None = UNSET,
         opened_on: date | Unset | None = UNSET,
         closed_on: date | Unset | None = UNSET,
-        details: Mapping[str, Any] | Unset = UNSET,
+        details: AccountDetails | Mapping[str, Any] | Unset = UNSET,
     ) -> Account:
         """Change the given fields of an account, and no other.
 
@@ -219,14 +239,15 @@ class AccountRepository(Repository[Account]):
             maximum_balance: A new limit, or None for none.
             opened_on: When it was opened.
             closed_on: A day closes the account to every posting, None reopens it.
-            details: The free data that replace the old.
+            details: The free data that replace the old; or `AccountDetails`, which replace only what is of theirs.
 
         Raises:
             AccountNotFoundError: This ledger has no such account.
             StaleVersionError: It was changed since *expected_version*.
             BalanceLimitError: Its balance, less what is held, is beyond a new limit.
             AccountHeldError: It has open holds, and would be closed.
-            AlreadyExistsError: The new name is taken.
+            AlreadyExistsError: The new name, IBAN, or number at the institution is taken.
+            InvalidError: An IBAN or BIC is none.
 
         Database:
             Two SELECTs, the first of them FOR NO KEY UPDATE, and one UPDATE; one SELECT more for a limit, and one
@@ -235,7 +256,9 @@ class AccountRepository(Repository[Account]):
         row = await self.get_one(account.id if isinstance(account, Account) else account, for_update=True)
         if expected_version is not None and row.version != expected_version:
             raise StaleVersionError("account", expected_version)
-        changes: dict[str, Any] = {"name": name, "opened_on": opened_on, "closed_on": closed_on, "details": details}
+        changes: dict[str, Any] = {"name": name, "opened_on": opened_on, "closed_on": closed_on}
+        if details is not UNSET:
+            changes["details"] = _details(details, row.details)
         limits = {"minimum_balance": minimum_balance, "maximum_balance": maximum_balance}
         given = {field: limit for field, limit in limits.items() if limit is not UNSET}
         if row.held:  # what no longer holds anything must not stand in the way
@@ -340,32 +363,9 @@ class AccountRepository(Repository[Account]):
         return AccountNotFoundError(key)
 
 
-def _names_of(chart: str) -> Sequence[str]:
-    try:
-        return Chart(chart).names
-    except ValueError:
-        raise InvalidError(f"chart {chart!r}: one of {', '.join(Chart)}, or names of your own") from None
+def _details(given: AccountDetails | Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    return given.within(before) if isinstance(given, AccountDetails) else AccountDetails.of(given).within(given)
 
 
 def _limit(limit: Amount | None, currency: Currency) -> Decimal | None:
     return None if limit is None else exact_in(limit, currency.code, currency.exponent)
-
-
-def _require_name(name: str) -> str:
-    if not name or any(segment != segment.strip() or not segment for segment in name.split(":")):
-        raise InvalidError(f"account name {name!r}: give segments joined by single colons, such as Assets:Bank:Cash")
-    return name
-
-
-def _type_of(name: str, given: AccountType | str | None) -> AccountType:
-    if given is not None:
-        try:
-            return AccountType(given)
-        except ValueError:
-            raise InvalidError(f"account type {given!r}: one of {', '.join(AccountType)}") from None
-    root = name.split(":", 1)[0]
-    if root not in _TYPE_OF_ROOT:
-        raise InvalidError(
-            f"account name {name!r} starts with none of {', '.join(_TYPE_OF_ROOT)}; pass type= to open it all the same"
-        )
-    return _TYPE_OF_ROOT[root]

@@ -54,10 +54,11 @@ async def import_statements(
 ) -> ImportResult:
     """Bring the lines of *file* that are new into the books, all of them or none.
 
-    Each statement goes into the account that its bank account was imported into before, or else into *account*,
-    or else into one that is named by its kind and number, such as "Assets:Checking:4711". Each new line is
-    stored as it came and posted against the account that the first rule of `uow.rules` proposes which is true of it, or
-    else against "Income:Uncategorised" or "Expenses:Uncategorised"; a line of amount zero is stored and posts nothing.
+    Each statement goes into the account that its bank account was imported into before, or else into the one whose
+    details identify it (`AccountDetails`), or else into *account*, or else into one named by its kind and number,
+    such as "Assets:Checking:4711". Each new line is stored as it came and posted against the account that the first
+    rule of `uow.rules` proposes which is true of it, or else against "Income:Uncategorised" or
+    "Expenses:Uncategorised"; a line of amount zero is stored and posts nothing.
     A movement of securities is posted in the security as a currency, on the same account and through the conversion
     accounts; one whose effect is not known is stored and counted. Which lines are new is told by counting equal
     ones (`finance.statements.fingerprint`): a file that comes again adds nothing, unless its import was undone.
@@ -78,7 +79,7 @@ async def import_statements(
 
     Raises:
         StatementFileError: A currency is unknown, an amount is finer than its currency, or a line is in
-            another currency than its account.
+            another currency than its account; or details of accounts fit that are two, or hold another currency.
         InvalidError: *account* cannot be the one; or as `uow.journal.post()`, such as a date in a closed period.
 
     Database:

@@ -13,6 +13,7 @@ from finance.integrity import translated
 from finance.models import AccountType
 from finance.repositories import is_not_undone
 from finance.statements.booking import EXPENSES, INCOME
+from finance.statements.identifying import identify
 from finance.statements.statement import Statement, StatementFile
 from finance.unit_of_work import UnitOfWork
 
@@ -47,17 +48,19 @@ def type_of(statement: Statement, name: str) -> AccountType | None:
 async def place(uow: UnitOfWork, file: StatementFile, wanted: str | None) -> list[str]:
     """Return the name of the account of each statement of *file*, in their order.
 
-    It is the account that the bank's account was imported into before; else *wanted*; else a name made from
-    its kind and number, with a number in brackets where another bank's account has that name already. A file that
-    names no account, as QIF and CSV may, needs *wanted* each time.
+    It is the account that the bank's account was imported into before; else the one whose details have its IBAN, or
+    its bank and number; else *wanted*; else a name made from its kind and number, with a number in brackets where
+    another bank's account has that name already. A file that names no account, as QIF and CSV may, needs *wanted*
+    each time.
 
     Raises:
-        StatementFileError: The file names no account, and *wanted* does not either.
-        InvalidError: *wanted* names one account for a file of several, or another than the one before, or an
-            account of the importer's own.
+        StatementFileError: The file names no account, and *wanted* does not either; or details of accounts say of
+            several that they are the one, or of one in another currency.
+        InvalidError: *wanted* names one account for a file of several, or another than the one before or by the
+            details, or an account of the importer's own.
 
     Database:
-        Up to three SELECTs for each statement.
+        Up to five SELECTs for each statement.
     """
     _check_wanted(file, wanted)
     if wanted is None and not all(statement.account for statement in file.statements):
@@ -67,7 +70,7 @@ async def place(uow: UnitOfWork, file: StatementFile, wanted: str | None) -> lis
     owners: dict[str, Statement] = {}
     names = []
     for statement in file.statements:
-        name = await _name(uow, statement, wanted if opens(statement) else None, owners)
+        name = await _name(uow, statement, wanted if opens(statement) else None, owners, file.name)
         owners.setdefault(name, statement)
         names.append(name)
     return names
@@ -92,7 +95,9 @@ def _identity(statement: Statement) -> tuple[str | None, str, str | None]:
     return statement.bank, statement.account, statement.account_kind
 
 
-async def _name(uow: UnitOfWork, statement: Statement, wanted: str | None, owners: dict[str, Statement]) -> str:
+async def _name(
+    uow: UnitOfWork, statement: Statement, wanted: str | None, owners: dict[str, Statement], file: str
+) -> str:
     if not statement.account:  # a file that names no account is of whichever it is brought into, each time
         return wanted or ""
     before = await _name_before(uow, statement)
@@ -101,8 +106,9 @@ async def _name(uow: UnitOfWork, statement: Statement, wanted: str | None, owner
             f"this bank account was imported into {before!r} before, and cannot go into {wanted!r} now:"
             " leave the name out, or rename that account"
         )
-    if before or wanted:
-        return before or wanted or ""
+    known = before or await _name_by_details(uow, statement, wanted, owners, file) or wanted
+    if known:
+        return known
     for name in _candidates(statement):
         if not await _is_of_another(uow, name, statement, owners):
             return name
@@ -119,8 +125,39 @@ async def _name_before(uow: UnitOfWork, statement: Statement) -> str | None:
     if latest is None:
         return None
     account = await uow.accounts.get_one(latest.account_id)
+    return None if _is_named_for_another_kind(account.name, statement) else account.name
+
+
+def _is_named_for_another_kind(name: str, statement: Statement) -> bool:
     others = _BY_KIND.keys() - {statement.account_kind} if statement.account_kind in _BY_KIND else ()
-    return None if account.name in {_named(_BY_KIND[kind], statement) for kind in others} else account.name
+    return name in {_named(_BY_KIND[kind], statement) for kind in others}
+
+
+async def _name_by_details(
+    uow: UnitOfWork, statement: Statement, wanted: str | None, owners: dict[str, Statement], file: str
+) -> str | None:
+    """Return the account that its details say it is. One in another currency is left to *wanted*, or refused."""
+    account = await identify(uow, statement, file)
+    if account is None or _is_named_for_another_kind(account.name, statement):
+        return None
+    if statement.currency not in (None, account.currency):
+        if wanted is not None:
+            return None
+        raise StatementFileError(
+            file,
+            f"it is in {statement.currency}, and by its details of {account.name!r}, which holds {account.currency};"
+            " name an account with account= or --account",
+        )
+    if wanted not in (None, account.name):
+        raise InvalidError(f"by its details this bank account is {account.name!r}, and not {wanted!r}: leave it out")
+    owner = owners.get(account.name, statement)
+    if owner.account_kind != statement.account_kind:
+        raise StatementFileError(
+            file,
+            f"accounts of two kinds in it have the number that the details of {account.name!r} have: remove"
+            " the number from those",
+        )
+    return account.name
 
 
 def _candidates(statement: Statement) -> Iterator[str]:

@@ -84,7 +84,8 @@ def test_accounts_say_what_they_are(run: Run) -> None:
     run("import", CARD)
     card = run("accounts", "--json").document[-1]
 
-    assert list(card) == ["id", "name", "type", "currency", "balance", "opened_on", "closed_on"]
+    first = ["id", "name", "type", "currency", "balance", "opened_on", "closed_on"]
+    assert list(card) == [*first, "iban", "bic", "institution", "number"]
     assert (card["type"], card["opened_on"], card["closed_on"]) == ("liability", None, None)
     assert isinstance(card["id"], int)
 
