@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -525,6 +526,21 @@ async def test_many_entries_are_answered_one_by_one(db: DatabaseManager, books: 
     assert [answer.id for answer in posted] == [entry.id for number, entry in enumerate(entries) if number != 1234]
     assert await balance(db, books, 0) == 4998
     await require_clean(db, books)
+
+
+async def test_the_second_of_an_id_in_one_call_has_its_place_in_the_order(db: DatabaseManager, books: Books) -> None:
+    """A first one that a limit refused makes room for it, and what comes between them counts before it."""
+    await limit(db, books, 0, minimum_balance=0)
+    first = books.entry(-2)
+    second = replace(first, date=TODAY - timedelta(days=1))
+    entries = [first, books.entry("0.001"), books.entry(5), books.entry(1, to=2, of=3), second, books.entry(-4), first]
+
+    answers = await db.journal.post_many(entries, ledger=books.ledger)
+
+    assert [type(answer) for answer in answers] == [
+        BalanceLimitError, AmountError, Posted, Posted, Posted, BalanceLimitError, EntryConflictError,
+    ]  # fmt: skip
+    assert await balance(db, books, 0) == 3
 
 
 async def test_no_entries_are_no_work(db: DatabaseManager, books: Books) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from finance.errors import FinanceError
@@ -38,8 +37,10 @@ async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) 
     under_way: list[_Group] = []
     predecessor: asyncio.Task[None] | None = None
     try:
-        while taken := list(itertools.islice(tickets, MOST_IN_GROUP)):
-            _follow(lane, taken, (ticket for group in under_way for ticket in group.tickets))
+        for taken in _groups(tickets):
+            ids = {ticket.entry.id.int for group in under_way for ticket in group.tickets}
+            if predecessor is not None and not ids.isdisjoint(ticket.entry.id.int for ticket in taken):
+                await asyncio.wait((predecessor,))  # what becomes of the first one of an id decides about the second
             predecessor = asyncio.create_task(_post(lane, taken, predecessor, timeout))
             under_way.append(_Group(taken, predecessor))
             if len(under_way) == _AHEAD:
@@ -64,12 +65,16 @@ async def _post(lane: Lane, tickets: Sequence[Ticket], predecessor: asyncio.Task
         await asyncio.wait((predecessor,))
 
 
-def _follow(lane: Lane, tickets: Iterable[Ticket], earlier: Iterable[Ticket]) -> None:
-    """Have those of *tickets* that have the key of an earlier one wait for that: its group may be overtaken."""
-    first = {ticket.entry.id.int: ticket for ticket in earlier if not ticket.is_following}
+def _groups(tickets: Iterator[Ticket]) -> Iterator[list[Ticket]]:
+    """Cut *tickets* into groups none of which has an id twice: the second one has its place in the order as well."""
+    group: dict[int, Ticket] = {}
     for ticket in tickets:
-        if (leader := first.get(ticket.entry.id.int)) is not None:
-            leader.be_followed_by(ticket, lane.put)
+        if ticket.entry.id.int in group or len(group) == MOST_IN_GROUP:
+            yield list(group.values())
+            group = {}
+        group[ticket.entry.id.int] = ticket
+    if group:
+        yield list(group.values())
 
 
 def _answer(ticket: Ticket) -> Posted | FinanceError:
