@@ -202,7 +202,9 @@ def _entry(row: _Row) -> BookEntry:
         words |= {"payee": payee, "narration": narration}
     description = " | ".join(filter(None, (payee, narration)))
     postings = tuple(_posting(row, each) for each in said["postings"])
-    return BookEntry(row.on, description, postings, row.file, row.line, details=words)
+    return BookEntry(
+        row.on, description, postings, row.file, row.line, details=words, payee=payee or None, tags=tuple(said["tags"])
+    )
 
 
 def _posting(row: _Row, said: Mapping[str, Any]) -> BookPosting:

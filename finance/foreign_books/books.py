@@ -67,6 +67,8 @@ class BookEntry:
     line: int | None = None
     key: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    payee: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,14 @@ class _Entries:
             postings += _postings(each, file, line)
             self._own_dates += each["pdate"] not in (None, transaction["tdate"])
             self._claim(each, on, file, line)
+        description, details = transaction["tdescription"], _details(transaction)
+        payee, bar, _ = description.partition("|")  # without a bar, nothing says whether it is whom or what
         self.made.append(
-            BookEntry(on, transaction["tdescription"], tuple(postings), file, line, details=_details(transaction))
-        )
+            BookEntry(
+                on, description, tuple(postings), file, line, details=details,
+                payee=payee.strip() or None if bar else None, tags=tuple(details.get("tags", ())),
+            )
+        )  # fmt: skip
 
     def remarks(self) -> Iterator[str]:
         """Yield what was not taken over."""

@@ -129,6 +129,7 @@ def _entry(lines: Sequence[_Line]) -> BookEntry:
         file,
         line,
         details={key: value for key, value in words.items() if value},
+        payee=first.payee.strip() or None,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from finance.foreign_books.weighing import Weighed, add_up, weigh
 from finance.integrity import translated
 from finance.models import AccountType, NewEntry, NewPosting
 from finance.money import Amount, exact
+from finance.repositories import Labels
 from finance.unit_of_work import UnitOfWork
 
 #: Entries of one statement, and prices of one.
@@ -210,6 +212,7 @@ class _Load:
             if found is None:
                 raise
             raise BooksFileError(found.file, f"{error}", line=found.line) from error
+        await self._uow.journal.label_many(dict(_labels(ready)))
 
     async def _record_prices(self) -> int:
         """Record the prices, of each pair and day the last one, and return how many were new or other than before."""
@@ -219,3 +222,11 @@ class _Load:
             last[price.currency, price.quote, price.date] = price
         prices = list(last.values())
         return sum([await self._uow.prices.record(prices[at : at + _PRICES]) for at in range(0, len(prices), _PRICES)])
+
+
+def _labels(ready: Iterable[_Ready]) -> Iterator[tuple[UUID, Labels]]:
+    for each in ready:
+        if each.entry.payee is not None or each.entry.tags:
+            # What no payee or tag can be called stays in the entry's details only.
+            with contextlib.suppress(InvalidError):
+                yield each.id, Labels(payee=each.entry.payee, tags=each.entry.tags)

@@ -140,7 +140,8 @@ class Opening:
             type=str(type_ or AccountType.EQUITY),
             currency=currency,
             opened_on=declared.opened_on,
-            details=dict(declared.details),
+            # Under the program's own name, as those of entries: an `iban` of ours identifies one account.
+            details={self._books.program: dict(declared.details)} if declared.details else {},
         )
 
     def _type(self, name: str) -> AccountType | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from finance import UnitOfWork
+from finance import JournalEntry, UnitOfWork
 from finance.foreign_books import BookEntry, BookPosting, Books
 
 NEEDS = {
@@ -53,3 +53,9 @@ def written(path: Path, lines: Sequence[str]) -> Path:
     """Write a file."""
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
+
+
+async def labels(uow: UnitOfWork, entry: JournalEntry) -> tuple[str | None, list[str]]:
+    """The names of an entry's payee and tags."""
+    found = await uow.journal.get_one(entry.id)
+    return found.payee.name if found.payee else None, [tag.name for tag in found.tags]

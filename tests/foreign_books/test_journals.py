@@ -13,7 +13,7 @@ from finance import UnitOfWork
 from finance.errors import BooksFileError
 from finance.foreign_books import load_books, read_books
 
-from .books import NEEDS, balances, written
+from .books import NEEDS, balances, labels, written
 
 beancount = pytest.mark.skipif(importlib.util.find_spec("beancount") is None, reason="beancount is not installed")
 hledger, ledger = NEEDS["hledger"], NEEDS["ledger"]
@@ -126,6 +126,10 @@ async def test_a_journal_of_beancount(uow: UnitOfWork, tmp_path: Path) -> None:
         "payee": "Broker", "narration": 'Buy; "cheap"',
     }  # fmt: skip
     assert bought.details["lots"] == [{"line": 1, "cost": "10.25 EUR", "on": "2019-02-01", "label": "lot 1"}]
+    assert await labels(uow, bought) == ("Broker", ["tag"])
+    cash = await uow.accounts.get_by_name("Vermoegen:Cash")
+    assert cash is not None
+    assert cash.details == {"beancount": {"iban": "DE1"}}
     assert (await uow.currencies.get_one("ACME")).name == "Acme Inc."
 
 
@@ -186,6 +190,7 @@ async def test_a_journal_of_hledger(uow: UnitOfWork, tmp_path: Path) -> None:
     assert bought.details["hledger"] == {
         "status": "!", "code": "17", "comment": "first, tag: value", "tags": ["tag:value"],
     }  # fmt: skip
+    assert await labels(uow, bought) == ("Broker", ["tag:value"])
     assert bought.postings[0].memo == "Paris"
 
 
@@ -227,6 +232,7 @@ async def test_a_journal_of_ledger(uow: UnitOfWork, tmp_path: Path) -> None:
     assert bought.details["ledger"] == {
         "status": "!", "code": "17", "date2": "2019-02-05", "comment": "first\n Key: value",
     }  # fmt: skip
+    assert await labels(uow, bought) == ("Broker & <Co>", [])
     assert bought.postings[0].memo == "Paris"
 
 
