@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
@@ -17,6 +17,8 @@ from finance.cli.terminal import tell
 from finance.database import manager_for_command
 from finance.errors import InvalidError, NotConfiguredError
 from finance.settings import resolve
+
+_T = TypeVar("_T")
 
 _DEFAULT_LEDGER = "main"
 #: Of a ledger of which nothing says in which currency it counts.
@@ -84,6 +86,16 @@ async def writing(where: Where) -> AsyncIterator[UnitOfWork]:
     """
     async with connected(where) as db, db.unit_of_work(await ledger_of(db, where)) as uow:
         yield uow
+
+
+async def run(where: Where, work: Callable[[UnitOfWork], Awaitable[_T]]) -> _T:
+    """Do *work* in a unit of work of the ledger, and again after faults that pass; return what it returns.
+
+    Raises:
+        FinanceError: As `connected()`, `ledger_of()` and `DatabaseManager.run()`.
+    """
+    async with connected(where) as db:
+        return await db.run(work, ledger=await ledger_of(db, where))
 
 
 def today() -> date:

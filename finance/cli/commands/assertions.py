@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from finance import NewAssertion, UnitOfWork
 from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
-from finance.cli.books import HERE, Where, connected, exponents_of, ledger_of, reading
+from finance.cli.books import HERE, Where, connected, exponents_of, ledger_of, reading, run
 from finance.cli.commands.register import choose
 from finance.cli.forms import Csv
 
@@ -71,5 +71,4 @@ async def remove(
     async def work(uow: UnitOfWork) -> None:
         await uow.assertions.remove(await uow.assertions.get_one(number))
 
-    async with connected(where) as db:
-        await db.run(work, ledger=await ledger_of(db, where))
+    await run(where, work)

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from finance import UnitOfWork
 from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
-from finance.cli.books import HERE, Where, connected, ledger_of, reading
+from finance.cli.books import HERE, Where, reading, run
 from finance.cli.forms import Csv
 from finance.cli.terminal import write_json, write_text
 from finance.statements import UndoneImport, undo_import
@@ -41,8 +41,7 @@ async def undo(
     async def work(uow: UnitOfWork) -> UndoneImport:
         return await undo_import(uow, number, on=on)
 
-    async with connected(where) as db:
-        found = await db.run(work, ledger=await ledger_of(db, where))
+    found = await run(where, work)
     document = statement_documents.undone(found)
     if where.json:
         write_json(document)

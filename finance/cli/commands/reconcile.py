@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from finance import UnitOfWork
 from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
-from finance.cli.books import HERE, Where, connected, exponents_of, ledger_of, reading
+from finance.cli.books import HERE, Where, exponents_of, reading, run
 from finance.cli.forms import Csv
 from finance.cli.terminal import write_json, write_text
 from finance.repositories.matching import MOST_DAYS
@@ -74,8 +74,7 @@ async def match(
     async def work(uow: UnitOfWork) -> None:
         await uow.reconciliation.match(line, entry, replace=replace)
 
-    async with connected(where) as db:
-        await db.run(work, ledger=await ledger_of(db, where))
+    await run(where, work)
 
 
 @app.command
@@ -85,8 +84,7 @@ async def accept(statement: StatementId, /, *, where: Where = HERE) -> None:
     async def work(uow: UnitOfWork) -> int:
         return await uow.reconciliation.accept(statement)
 
-    async with connected(where) as db:
-        matched = await db.run(work, ledger=await ledger_of(db, where))
+    matched = await run(where, work)
     if where.json:
         write_json({"statement": statement, "matched": matched})
     else:
@@ -100,8 +98,7 @@ async def unmatch(line: LineId, /, *, where: Where = HERE) -> None:
     async def work(uow: UnitOfWork) -> None:
         await uow.reconciliation.unmatch(line)
 
-    async with connected(where) as db:
-        await db.run(work, ledger=await ledger_of(db, where))
+    await run(where, work)
 
 
 @app.command
@@ -111,8 +108,7 @@ async def finish(statement: StatementId, /, *, where: Where = HERE) -> None:
     async def work(uow: UnitOfWork) -> None:
         await uow.reconciliation.reconcile(statement)
 
-    async with connected(where) as db:
-        await db.run(work, ledger=await ledger_of(db, where))
+    await run(where, work)
 
 
 @app.command
@@ -122,5 +118,4 @@ async def reopen(statement: StatementId, /, *, where: Where = HERE) -> None:
     async def work(uow: UnitOfWork) -> None:
         await uow.reconciliation.reopen(statement)
 
-    async with connected(where) as db:
-        await db.run(work, ledger=await ledger_of(db, where))
+    await run(where, work)

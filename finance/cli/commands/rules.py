@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from finance import Account, NewRule, UnitOfWork
 from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
-from finance.cli.books import HERE, Where, connected, ledger_of, reading
+from finance.cli.books import HERE, Where, reading, run
 from finance.cli.commands.register import choose
 from finance.cli.documents import Document
 from finance.cli.forms import Csv
@@ -69,8 +69,7 @@ async def add(
         )
         return statement_documents.rule(rule, {each.id: each.name async for each in uow.accounts.stream()})
 
-    async with connected(where) as db:
-        document = await db.run(work, ledger=await ledger_of(db, where))
+    document = await run(where, work)
     write_answer([document], statement_tables.rules, csv=False, json=where.json)
 
 
@@ -83,8 +82,7 @@ async def remove(
     async def work(uow: UnitOfWork) -> None:
         await uow.rules.remove(await uow.rules.get_one(number))
 
-    async with connected(where) as db:
-        await db.run(work, ledger=await ledger_of(db, where))
+    await run(where, work)
 
 
 @app.command(name="try")
@@ -122,8 +120,7 @@ async def apply(
     async def work(uow: UnitOfWork) -> tuple[RuledEntry, ...]:
         return await apply_rules(uow, dry_run=dry_run)
 
-    async with connected(where) as db:
-        found = await db.run(work, ledger=await ledger_of(db, where))
+    found = await run(where, work)
     document = [statement_documents.ruled(each) for each in found]
     write_answer(document, statement_tables.ruled, csv=csv, json=where.json)
 
