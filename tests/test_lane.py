@@ -929,6 +929,33 @@ async def test_limits_hold_in_order_of_arrival_over_groups(db: DatabaseManager, 
     await require_clean(db, books)
 
 
+async def test_who_finds_a_limit_waits_behind_what_was_held_up_there_meanwhile(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager
+) -> None:
+    """When the later one was sent, neither was known to touch a limit; when it is refused, the first one is parked."""
+    await limit(db, books, 1, maximum_balance=8)
+    await db.journal.post(books.entry(1, to=4, of=5), ledger=books.ledger)  # it looks their neighbours up, too
+    parked = db._lane_of_pool()._poster._parked
+
+    async with stranger.unit_of_work(books.ledger) as one, stranger.unit_of_work(books.ledger) as another:
+        await one.accounts.get_one(books.accounts[0], for_update=True)
+        await another.accounts.get_one(books.accounts[2], for_update=True)
+        first = asyncio.create_task(db.journal.post(books.entry(8, to=1, of=0), ledger=books.ledger))
+        await asyncio.sleep(0.06)
+        others = [books.entry(1, to=1, of=2), books.entry(1, to=3, of=4)]
+        later = [asyncio.create_task(db.journal.post(each, ledger=books.ledger)) for each in others]
+        async with asyncio.timeout(5):
+            while not parked:
+                await asyncio.sleep(0)
+        await another.rollback()
+        await asyncio.sleep(0.1)
+    answers = await asyncio.gather(*later, return_exceptions=True)
+
+    assert isinstance(await first, Posted)
+    assert [type(answer) for answer in answers] == [BalanceLimitError, Posted]
+    await require_clean(db, books)
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_limits_hold_in_order_of_arrival_whoever_is_held_up(
     db: DatabaseManager, books: Books, stranger: DatabaseManager, seed: int

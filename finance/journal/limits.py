@@ -20,6 +20,10 @@ class MustFollowError(Exception):
     """Nothing was sent: what comes before has to have its answers first, since limits are touched."""
 
 
+class LimitFoundError(Exception):
+    """Nothing was stored: one of the entries touches a limit that was not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a group is tried.

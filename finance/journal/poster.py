@@ -26,7 +26,7 @@ from finance.errors import (
     QueryTimeoutError,
     SerializationError,
 )
-from finance.journal.limits import MustFollowError, Parked, Way, refused_in_order
+from finance.journal.limits import LimitFoundError, MustFollowError, Parked, Way, refused_in_order
 from finance.journal.ticket import Ticket
 from finance.repositories import KnownCurrencies
 from finance.repositories.draft import Draft, Fetch, Key, draft, look_up
@@ -222,7 +222,16 @@ class Poster:
         return stuck
 
     async def _try(self, tickets: Sequence[Ticket], way: Way, ahead: Sequence[Ticket]) -> list[Ticket]:
-        """Post *tickets* once, first those whose order makes no difference, and answer each that is not held up."""
+        """Post *tickets* once, and answer each that is not held up."""
+        while True:
+            try:
+                return await self._try_as_known(tickets, way, ahead)
+            except LimitFoundError:  # meanwhile others may have been parked at it, and it may part these anew
+                for ticket in tickets:
+                    ticket.is_sent = False
+
+    async def _try_as_known(self, tickets: Sequence[Ticket], way: Way, ahead: Sequence[Ticket]) -> list[Ticket]:
+        """Post *tickets* by the limits that are known, first those whose order makes no difference."""
         ready = [ticket for ticket in await self._with_drafts(tickets) if ticket.draft is not None]
         ordered = [ticket for ticket in ready if self._limits_of(ticket)]
         stuck: list[Ticket] = []
@@ -280,13 +289,14 @@ class Poster:
         """
         fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{way.patience * 1000:.0f}ms"
         has_order = len(drafts) > 1 or way.predecessor is not None
-        while not (has_order and any(map(self._touches_limits, drafts))):
+        if not (has_order and any(map(self._touches_limits, drafts))):
             try:
                 return await insert(fetch, drafts, lock_timeout=lock_timeout, unordered=has_order), {}
             except BalanceLimitError as error:
                 if not has_order or error.account_id is None:
                     raise
                 self._limited.add(error.account_id)
+                raise LimitFoundError from error
         way.require_turn()
         return await self._insert_in_order(drafts, way.patience)
 
