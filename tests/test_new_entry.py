@@ -11,9 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from finance import EntryKind, NewEntry, NewPosting
 from finance.errors import AmountError, InvalidError, UnbalancedEntryError
+from finance.repositories import KnownCurrencies
+from finance.repositories.draft import draft
 
 _PAGE = Path(__file__).parents[1] / "docs" / "reference" / "content-hash.md"
 _VECTORS = re.findall(r"^\| `(\[.*\])` \| `([0-9a-f]{64})` \|$", _PAGE.read_text("utf-8"), re.MULTILINE)
@@ -56,6 +60,28 @@ def test_content_hash_is_the_published_one(entry: NewEntry, vector: tuple[str, s
 
     assert entry.canonical() == canonical
     assert entry.content_hash().hex() == digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@given(
+    day=st.dates(),
+    description=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20),
+    amount=st.decimals(-1000, 1000, allow_nan=False).filter(bool),
+    accounts=st.tuples(st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1)),
+)
+def test_what_is_sent_has_the_content_hash_of_the_entry(
+    day: date, description: str, amount: Decimal, accounts: tuple[int, int]
+) -> None:
+    """A transfer takes a shorter way to its canonical form, and comes to the same."""
+    known = KnownCurrencies()
+    for account in accounts:
+        known.add(1, account, "EUR")
+    first, second = accounts
+    entry = NewEntry(day, description, [NewPosting(first, amount), NewPosting(second, amount.copy_negate())])
+
+    sent = draft(1, entry, known)
+
+    assert sent.is_transfer
+    assert sent.content_hash == entry.content_hash()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ FEW_IN_GROUP = 8
 #: Entries that wait at most; further callers wait for their turn to hand theirs in.
 MOST_WAITING = 16 * MOST_IN_GROUP
 
+#: Groups of `post_many()` that are under way at the same time; nobody else waits for these places.
+_PLACES_OF_MANY = 3
+
 _FAREWELL_SECONDS = 1.0
 
 
@@ -63,6 +66,7 @@ class Lane:
         self._one_ledger = one_ledger
         self._place_count = places
         self._places = asyncio.Semaphore(places)
+        self._places_of_many = asyncio.Semaphore(_PLACES_OF_MANY)
         self._waiting: deque[Ticket] = deque()
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -232,12 +236,13 @@ class Lane:
             self._is_line_moving = False
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
+        await self._poster.prepare(tickets)
         await self._post_behind(tickets, predecessor)
         for ticket in tickets:
             await ticket.closed()
 
     async def _post_behind(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
-        async with self._places:
+        async with self._places_of_many:
             left = await self._post(tickets, predecessor)
         if left:
             await self._post_after(left, predecessor)

@@ -41,6 +41,8 @@ _PAUSE_SECONDS = 0.02
 _PAUSE_SECONDS_MAX = 1.0
 # Groups that met a lock of somebody else may have so many statements under way beside the others.
 _HELD_UP = 2
+# Drafts that are made ahead before the event loop has its turn.
+_DRAFTS_AT_ONCE = 256
 # Entries held up at limits that are posted in one go.
 _MOST_UNPARKED = 1024
 
@@ -84,6 +86,19 @@ class Poster:
         self._stuck = asyncio.Semaphore(_HELD_UP)
         self._parked = Parked(self._limits_of)
         self._unparking = asyncio.Lock()
+        self._preparing = asyncio.Lock()
+
+    async def prepare(self, tickets: Sequence[Ticket]) -> None:
+        """Make drafts of *tickets* while others are being posted, one group after the other, as far as that goes.
+
+        The event loop has its turn in between: of a large group that was sent, much is still in its hands.
+        """
+        async with self._preparing:
+            for number, ticket in enumerate(tickets, 1):
+                if self._draft(ticket) is not None:
+                    return  # an account has to be looked up, or the entry is refused: `post()` does either
+                if number % _DRAFTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     async def post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None = None) -> list[Ticket]:
         """Post *tickets*, which have different keys, in the order in which they came.

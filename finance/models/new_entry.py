@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from finance.errors import AmountError, InvalidError, UnbalancedEntryError
@@ -55,7 +55,7 @@ class NewPosting:
     @property
     def value(self) -> Decimal:
         """The amount as the Decimal that it was made into."""
-        return cast("Decimal", self.amount)
+        return self.amount  # type: ignore[return-value]  # since __post_init__(); cast() would be a call for each
 
     @property
     def account_id(self) -> int:
@@ -161,6 +161,21 @@ def canonical(
         return f'["finance.entry.1",{head},{rest}]'
     # The second form is for those that have more to say: what was posted in the first one stays as it is.
     return f'["finance.entry.2",{head},{_link(amends)},{_link(settles)},{rest}]'
+
+
+def canonical_transfer(day: date, description: str, first: CanonicalLine, second: CanonicalLine) -> str:
+    """Return what `canonical()` does for an entry that moves an amount from one account to another, and no more.
+
+    Args:
+        day: The day on which it counts.
+        description: What happened.
+        first: The first posting.
+        second: The second one, of the opposite amount; neither has a memo.
+    """
+    amount = plain(first[1])
+    opposite = amount[1:] if amount[0] == "-" else f"-{amount}"
+    lines = f'[{first[0]:d},"{amount}",null],[{second[0]:d},"{opposite}",null]'
+    return f'["finance.entry.1","{day.isoformat()}",{encode_basestring(description)},"normal",null,[{lines}],{{}}]'
 
 
 def _link(entry_id: UUID | None) -> str:

@@ -34,8 +34,9 @@ class KnownCurrencies:
 
     def get(self, ledger_id: int | None, account_id: int) -> str | None:
         """Return the currency of an account of this ledger, or None where it is not known."""
-        currency = self._found.get((ledger_id, account_id))
-        if currency is None and (currency := self._older.get((ledger_id, account_id))) is not None:
+        key = (ledger_id, account_id)
+        currency = self._found.get(key)
+        if currency is None and (currency := self._older.get(key)) is not None:
             self.add(ledger_id, account_id, currency)
         return currency
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from finance.connection import Record
 from finance.errors import AccountNotFoundError, UnbalancedEntryError
 from finance.models import Account, EntryKind, NewEntry, NewPosting
-from finance.models.new_entry import canonical
+from finance.models.new_entry import canonical, canonical_transfer
 from finance.money import total
 from finance.repositories.base import KnownCurrencies
 
@@ -69,16 +69,19 @@ def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
         UnbalancedEntryError: Its postings do not sum to zero in a currency.
     """
     lines = lines_of(ledger_id, entry, known)
-    _require_balanced(entry.id, lines)
-    content = canonical(
-        entry.date,
-        entry.description,
-        entry.kind,
-        links=(entry.reverses_id, entry.amends_id, entry.settles_id),
-        lines=lines,
-        details=entry.details,
-    )
-    return Draft(ledger_id, entry, lines, hashlib.sha256(content.encode()).digest(), _is_transfer(entry, lines))
+    if is_transfer := _is_transfer(entry, lines):
+        content = canonical_transfer(entry.date, entry.description, lines[0], lines[1])
+    else:
+        _require_balanced(entry.id, lines)
+        content = canonical(
+            entry.date,
+            entry.description,
+            entry.kind,
+            links=(entry.reverses_id, entry.amends_id, entry.settles_id),
+            lines=lines,
+            details=entry.details,
+        )
+    return Draft(ledger_id, entry, lines, hashlib.sha256(content.encode()).digest(), is_transfer)
 
 
 def lines_of(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> list[Line]:
@@ -100,31 +103,30 @@ def left_open(lines: Iterable[Line]) -> dict[str, Decimal]:
 
 def _line(ledger_id: int, posting: NewPosting, known: KnownCurrencies) -> Line:
     account = posting.account
-    if isinstance(account, Account):
-        if account.ledger_id != ledger_id:
-            raise AccountNotFoundError(account.name, account.currency)
-        return Line(account.id, posting.value, posting.memo, account.currency)
-    currency = known.get(ledger_id, account)
-    if currency is None:
-        raise AccountNotFoundError(account)
-    return Line(account, posting.value, posting.memo, currency)
+    if isinstance(account, int):
+        currency = known.get(ledger_id, account)
+        if currency is None:
+            raise AccountNotFoundError(account)
+        return Line(account, posting.value, posting.memo, currency)
+    if account.ledger_id != ledger_id:
+        raise AccountNotFoundError(account.name, account.currency)
+    return Line(account.id, posting.value, posting.memo, account.currency)
 
 
 def _require_balanced(entry_id: UUID, lines: Sequence[Line]) -> None:
-    first, second = lines[0], lines[1]
-    if len(lines) == 2 and first.currency == second.currency and first.amount == second.amount.copy_negate():
-        return  # as nearly all do
     for currency, difference in left_open(lines).items():
         raise UnbalancedEntryError(entry_id, currency, difference)
 
 
 def _is_transfer(entry: NewEntry, lines: Sequence[Line]) -> bool:
+    """Whether *entry* is what nearly all are: it is told apart at once, and takes the shorter way from here on."""
     if len(lines) > 2 or entry.details or entry.kind is not EntryKind.NORMAL:
         return False
     first, second = lines
     return (
         first.memo is second.memo is None
         and first.currency == second.currency
+        and first.amount == second.amount.copy_negate()
         and first.amount.same_quantum(second.amount)  # 1.50 and -1.5 balance, and are stored as they were written
         and entry.amends_id is entry.settles_id is None
     )
