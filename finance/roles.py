@@ -64,6 +64,8 @@ _DELETED = (
     "entry_tags",
     *_PLANNED,
 )
+# Who sees every ledger alone writes these: ledgers themselves, and what a guard writes with the owner's eyes.
+_OF_ALL_LEDGERS = ("ledgers", "new_transfers")
 # Who wrote a row, and when, and the number of it: the database alone says so.
 _STAMPED = (
     "created_at",
@@ -85,7 +87,7 @@ _STAMPED = (
 _FIND = """
 SELECT current_schema() AS schema, current_database() AS database,
        array(SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace
-              AND c.relkind = 'r' AND c.relname = ANY ($1) ORDER BY 1) AS tables,
+              AND c.relkind IN ('r', 'v') AND c.relname = ANY ($1) ORDER BY 1) AS tables,
        array(SELECT p.oid::regprocedure::text FROM pg_proc AS p
               WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = ANY ($2) ORDER BY 1) AS functions,
        array(SELECT d.objid::regclass::text FROM pg_depend AS d JOIN pg_class AS c ON c.oid = d.refobjid
@@ -96,7 +98,7 @@ SELECT current_schema() AS schema, current_database() AS database,
 _WRITTEN = """
 SELECT c.relname::text AS table, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
   FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
- WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v') AND c.relname = ANY ($1)
    AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity = '' AND a.attname <> ALL ($2)
  GROUP BY c.relname
 """
@@ -169,10 +171,10 @@ class Roles:
 
         names = RoleNames.of(prefix)
         tables = [table.name for table in Base.metadata.sorted_tables]
-        found = await self._verbs.fetchrow(_FIND, [*tables, VERSION_TABLE], list(guards.FUNCTIONS))
+        found = await self._verbs.fetchrow(_FIND, [*tables, *guards.VIEWS, VERSION_TABLE], list(guards.FUNCTIONS))
         if found is None or VERSION_TABLE not in found["tables"]:
             raise SchemaMissingError(REVISION)
-        written = await self._verbs.fetch(_WRITTEN, ["ledgers", *_INSERTED], list(_STAMPED))
+        written = await self._verbs.fetch(_WRITTEN, [*_OF_ALL_LEDGERS, *_INSERTED], list(_STAMPED))
         return [
             *_made(names),
             *_owned(names, found["schema"], found["tables"], found["functions"]),
@@ -230,7 +232,7 @@ def _granted(names: RoleNames, schema: str, tables: list[str], inserted: dict[st
         quoted = f"{place}.{quote_identifier(table)}"
         yield f"GRANT SELECT ON {quoted} TO {everyone}"
         if table in inserted:
-            whom = quote_identifier(names.app) if table == "ledgers" else writers
+            whom = quote_identifier(names.app) if table in _OF_ALL_LEDGERS else writers
             yield f"GRANT INSERT ({inserted[table]}) ON {quoted} TO {whom}"
         for verb, written in (("UPDATE", _UPDATED), ("DELETE", _DELETED)):
             if table in written:

@@ -44,7 +44,7 @@ SELECT 'column', c.relname, a.attname || ' ' || row_number() OVER (PARTITION BY 
        a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, pg_get_expr(d.adbin, d.adrelid))
   FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid LEFT JOIN pg_attrdef AS d
     ON d.adrelid = c.oid AND d.adnum = a.attnum
- WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = $1::regnamespace
+ WHERE c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = $1::regnamespace
 UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
   FROM pg_constraint WHERE connamespace = $1::regnamespace
 UNION ALL SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid)
@@ -54,8 +54,10 @@ UNION ALL SELECT 'function', proname, oidvectortypes(proargtypes), concat_ws(' '
 UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, tgenabled::text || pg_get_triggerdef(t.oid)
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid
  WHERE NOT tgisinternal AND c.relnamespace = $1::regnamespace
+UNION ALL SELECT 'view', relname, '', pg_get_viewdef(oid) FROM pg_class
+ WHERE relkind = 'v' AND relnamespace = $1::regnamespace
 UNION ALL SELECT 'storage', relname, relkind::text, concat_ws(' ', reloptions::text, relpersistence)
-  FROM pg_class WHERE relkind IN ('r', 'i', 'S') AND relnamespace = $1::regnamespace
+  FROM pg_class WHERE relkind IN ('r', 'i', 'S', 'v') AND relnamespace = $1::regnamespace
 UNION ALL SELECT 'sequence', seqrelid::regclass::text, '', concat_ws(' ', seqtypid, seqstart, seqincrement, seqcycle)
   FROM pg_sequence JOIN pg_class AS c ON c.oid = seqrelid WHERE c.relnamespace = $1::regnamespace
 ORDER BY 1, 2, 3, 4

@@ -61,6 +61,8 @@ BEHIND_THE_RULES = (
     "DELETE FROM unsettled",
     "SELECT balance_adjustment(1, gen_random_uuid())",
     "SELECT refuse_postings(1, '{}', '{}', '{}')",
+    "SELECT move_balances(1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, NULL, NULL, true)",
+    "SELECT post_transfer(1, gen_random_uuid(), current_date, '', NULL, 1, 2, 'EUR', 1, 'somebody')",
     "ALTER TABLE accounts DISABLE ROW LEVEL SECURITY",
     "DROP POLICY finance_own_ledger ON accounts",
     "ALTER TABLE accounts ALTER COLUMN id RESTART WITH 1",
@@ -218,6 +220,15 @@ async def test_a_tenant_cannot_write_to_another_ledger(world: World, tenant: Dat
     entry = NewEntry(TODAY, "foreign", [NewPosting(debit, 1), NewPosting(credit, -1)])
     with pytest.raises(FinanceError):
         await tenant.journal.post(entry, ledger=world.one)
+
+
+async def test_a_tenant_may_not_have_a_guard_post(world: World, tenant: DatabaseManager) -> None:
+    """The guard that writes transfers sees every ledger; the tenant's own statement does the same under its rules."""
+    for ledger in (world.one, world.two):
+        with pytest.raises(DatabaseError) as caught:
+            async with tenant.transaction(ledger=world.one) as conn:
+                await conn.execute("INSERT INTO new_transfers (ledger_id) VALUES ($1)", ledger)
+        assert caught.value.sqlstate == DENIED
 
 
 async def test_a_tenant_imports_sorts_reconciles_and_undoes(world: World, tenant: DatabaseManager) -> None:

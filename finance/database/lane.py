@@ -30,6 +30,8 @@ def make_lane(pool: Pool, currencies: KnownCurrencies, observer: Observer, *, on
 class _AllLedgers:
     """The database as the lane uses it: statements that commit by themselves, and transactions."""
 
+    sees_all_ledgers = True
+
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
@@ -55,6 +57,8 @@ class _AllLedgers:
 
 class _OneLedger(_AllLedgers):
     """The same under row-level security: each statement in a transaction that names its ledger."""
+
+    sees_all_ledgers = False
 
     async def fetch(self, ledger_id: int, query: str, *args: Any) -> Sequence[Record]:
         """Run a statement in a transaction of its own."""

@@ -291,6 +291,11 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     "ck_postings_period_open": _period_closed,
     "ck_postings_entry_not_sealed": _sealed("no posting joins an entry that is committed, or reversed"),
     "ck_postings_own_guard": _OWN_GUARD,
+    "ck_postings_written": _sealed(
+        "a rule or a trigger of somebody else keeps the postings from being written", "drop that rule or trigger"
+    ),
+    "ck_new_transfers_own_guard": _OWN_GUARD,
+    "ck_new_transfers_one_length": _invalid("the arrays of new_transfers have one length, which is not zero"),
     "ck_postings_not_posing": _POSING,
     "ck_postings_sealed": _sealed("a committed posting never changes"),
     "fk_postings_entry_id_journal_entries": lambda _: EntryNotFoundError(None),

@@ -8,7 +8,18 @@ from finance import FinanceError
 from finance.errors import AmountError, DatabaseError, SealedError, UnbalancedEntryError
 from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
 
-_SETTINGS = ["books", "books 0", "books 1", "books 2", "adjustment", "adjustment 0", "adjustment 1", "x"]
+_SETTINGS = [
+    "books",
+    "books 0",
+    "books 1",
+    "books 2",
+    "adjustment",
+    "adjustment 0",
+    "adjustment 1",
+    "transfers 0",
+    "transfers 1",
+    "x",
+]
 RAW = "UPDATE accounts SET balance = balance + 5 WHERE id = {food};"
 
 
@@ -112,7 +123,9 @@ async def test_a_trigger_of_ones_own_is_guarded(steady: Victim, body: str, error
 
 
 @pytest.mark.direct("its function is of the session")
-@pytest.mark.parametrize("value", ["books", "books 0", "books 2", "adjustment 0", "adjustment 2"])
+@pytest.mark.parametrize(
+    "value", ["books", "books 0", "books 2", "adjustment 0", "adjustment 2", "transfers 0", "transfers 2"]
+)
 async def test_a_wrong_depth_in_a_trigger_of_ones_own_hides_nothing(victim: Victim, value: str) -> None:
     """The setting names the depth of the trigger that the guard runs in."""
     body = _forge(value).replace("SELECT", "PERFORM") + RAW + _forge(value).replace("SELECT", "PERFORM") + PAIR

@@ -25,7 +25,10 @@ FUNCTIONS = (
     "refuse_postings",
     "expire_holds",
     "settle_holds",
+    "move_balances",
     "apply_postings",
+    "post_transfer",
+    "post_transfers",
     "queue_entries",
     "revise_entries",
     "balance_adjustment",
@@ -58,6 +61,9 @@ FUNCTIONS = (
     "guard_planned_amount",
 )
 
+#: What is inserted into is not kept; a guard makes something else of it.
+VIEWS = ("new_transfers",)
+
 #: These do nothing that needs the rights of the tables' owner.
 PLAIN = frozenset(
     (
@@ -65,6 +71,8 @@ PLAIN = frozenset(
         "refuse_change",
         "refuse_from_outside",
         "refuse_posing",
+        "move_balances",
+        "post_transfer",
         "count_version",
         "close_period",
         "stamp_closing",
@@ -81,9 +89,11 @@ PLAIN = frozenset(
 # True for a statement that no guard has written. A guard names the depth of the trigger that it runs in:
 # a trigger of somebody else that its statement sets off runs deeper, and counts as outside. So does whoever
 # may not write triggers on the table, whatever the setting says: the guards write as its owner.
-_FROM_OUTSIDE = (
+_FROM_OUTSIDE, _UNLESS_TRANSFERS = (
     "pg_trigger_depth() = 0 OR NOT has_table_privilege('accounts'::regclass, 'TRIGGER')"
-    " OR current_setting('finance.applying', true) IS DISTINCT FROM 'books ' || pg_trigger_depth()::text"
+    f" OR current_setting('finance.applying', true) IS DISTINCT FROM '{what} ' || pg_trigger_depth()::text"
+    # `post_transfers()` proves of its entries itself what the guards of theirs would.
+    for what in ("books", "transfers")
 )
 
 
@@ -239,13 +249,21 @@ _ROW_TRIGGERS = (
         "postings_apply",
         "postings",
         "AFTER INSERT",
-        "REFERENCING NEW TABLE AS new_postings FOR EACH STATEMENT EXECUTE FUNCTION apply_postings()",
+        f"REFERENCING NEW TABLE AS new_postings FOR EACH STATEMENT WHEN ({_UNLESS_TRANSFERS})"
+        " EXECUTE FUNCTION apply_postings()",
     ),
     Trigger(
         "journal_entries_queue",
         "journal_entries",
         "AFTER INSERT",
-        "REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION queue_entries()",
+        f"REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT WHEN ({_UNLESS_TRANSFERS})"
+        " EXECUTE FUNCTION queue_entries()",
+    ),
+    Trigger(
+        "new_transfers_post",
+        "new_transfers",
+        "INSTEAD OF INSERT",
+        "FOR EACH ROW EXECUTE FUNCTION post_transfers()",
     ),
     Trigger(
         "journal_entries_revise",
@@ -391,7 +409,7 @@ TRIGGERS = _triggers()
 
 
 def source(name: str) -> str:
-    """Return the file of the function *name*, without what makes it a statement of its own."""
+    """Return the file of the function or view *name*, without what makes it a statement of its own."""
     return resources.files(__name__).joinpath(f"{name}.sql").read_text("utf-8").strip().removesuffix(";")
 
 
@@ -418,19 +436,24 @@ def revocation_sql(name: str) -> str:
 
 
 def statements() -> list[str]:
-    """Return the statements that create every function and trigger, one each, in order."""
-    return [*map(function_sql, FUNCTIONS), *map(revocation_sql, FUNCTIONS), *(trigger.sql for trigger in TRIGGERS)]
+    """Return the statements that create every view, function and trigger, one each, in order."""
+    return [
+        *map(source, VIEWS),
+        *map(function_sql, FUNCTIONS),
+        *map(revocation_sql, FUNCTIONS),
+        *(trigger.sql for trigger in TRIGGERS),
+    ]
 
 
 def create(connection: Connection) -> None:
-    """Create every function and trigger in the first schema of the connection's search path."""
+    """Create every view, function and trigger in the first schema of the connection's search path."""
     connection.execute(text("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"))
     for statement in statements():
         connection.exec_driver_sql(statement)
 
 
 def attach(metadata: MetaData) -> None:
-    """Have `metadata.create_all()` create the functions and triggers after the tables."""
+    """Have `metadata.create_all()` create the views, functions and triggers after the tables."""
 
     @event.listens_for(metadata, "after_create")
     def _create(_target: MetaData, connection: Connection, **_kw: Any) -> None:

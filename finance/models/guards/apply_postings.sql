@@ -3,9 +3,9 @@
 -- Fires once per INSERT statement (each row of an executemany, each batch of a COPY). It proves what
 -- foreign keys would prove, in one query for all rows: the entry is there, is of this database
 -- transaction and has the same date; the account is there, in this ledger, open and in the same
--- currency. Then it adds to balances and monthly totals, and queues the entries that this statement
--- leaves unbalanced for settle_entry(). The transition table never meets a table in one query, so
--- that Citus can run it.
+-- currency. Then it has move_balances() add to balances and monthly totals, and queues the entries that
+-- this statement leaves unbalanced for settle_entry(). It stays out of what post_transfers() writes. The
+-- transition table never meets a table in one query, so that Citus can run it.
 --
 -- Its plans are made once for any number of rows: planning for each call takes as long as all the rest.
 -- They must not depend on how many rows the tables had on that day, or on how small most ledgers are:
@@ -29,14 +29,6 @@ DECLARE
     credits numeric[];
     counts bigint[];
     scales integer[];
-    account_ids bigint[];
-    account_sums numeric[];
-    found_count bigint;
-    is_refused boolean;
-    is_held boolean;
-    limited_account bigint;
-    moved_count bigint;
-    totalled_count bigint;
     this_xid bigint := pg_current_xact_id()::text::bigint;
     done text;  -- assigned to only: PERFORM would set up a query
     mode text := coalesce(current_setting('finance.applying', true), '');
@@ -111,70 +103,17 @@ BEGIN
                        count(*) AS postings, max(min_scale(amount)) AS scale
                   FROM new_postings WHERE ledger_id = the_ledger GROUP BY 1, 2, 3 ORDER BY 1, 3) AS p;
 
-        -- Every writer locks its accounts in this order, so that no two can wait for each other.
-        SELECT array_agg(o.id), array_agg(s.sum), sum(s.postings),
-               bool_or(o.currency <> s.currency OR o.closed_on IS NOT NULL OR s.scale > o.exponent),
-               bool_or(o.held <> 0),
-               min(o.id) FILTER (WHERE o.minimum_balance IS NOT NULL OR o.maximum_balance IS NOT NULL)
-          INTO account_ids, account_sums, found_count, is_refused, is_held, limited_account
-          FROM (SELECT m.id, m.currency, sum(m.debit - m.credit) AS sum, sum(m.postings) AS postings,
-                       max(m.scale) AS scale
-                  FROM unnest(month_accounts, month_currencies, debits, credits, counts, scales)
-                       AS m(id, currency, debit, credit, postings, scale)
-                 GROUP BY m.id, m.currency ORDER BY m.id) AS s,
-               LATERAL (SELECT a.id, a.currency, a.closed_on, a.held, a.minimum_balance, a.maximum_balance,
-                               (SELECT c.exponent FROM currencies AS c
-                                 WHERE c.ledger_id = the_ledger AND c.code = a.currency) AS exponent
-                          FROM accounts AS a WHERE a.ledger_id = the_ledger AND a.id = s.id
-                           FOR NO KEY UPDATE OF a) AS o;
-        IF is_refused OR found_count IS DISTINCT FROM line_count THEN
-            PERFORM refuse_postings(the_ledger, month_accounts, month_currencies, scales);
-        END IF;
-        -- The fast lane gathers entries of many callers: their sum says nothing of one after another.
-        IF limited_account IS NOT NULL AND current_setting('finance.posting', true) = 'unordered' THEN
-            RAISE EXCEPTION 'entries that touch limits are posted in their order'
-                USING ERRCODE = 'check_violation', TABLE = 'accounts', CONSTRAINT = 'ck_accounts_limits_in_order',
-                      DETAIL = json_build_object('account', limited_account);
-        END IF;
-        -- The limits count what is held: a hold whose time is over must not stand in the way.
-        IF is_held THEN
-            PERFORM expire_holds(the_ledger, account_ids, clock_timestamp());
-        END IF;
-        IF entries.holds IS NOT NULL THEN
-            PERFORM settle_holds(the_ledger, entries.holds, entries.settling, account_ids);
-        END IF;
-
-        done := set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
-        -- A balance that somebody set directly is there already; only its posting is new. A sum of zero is
-        -- written all the same: whoever deletes the account by an older snapshot must find the row changed.
-        IF is_adjustment THEN
-            moved_count := cardinality(account_ids);
-        ELSE
-            UPDATE accounts AS a SET balance = a.balance + d.amount
-              FROM unnest(account_ids, account_sums) AS d(id, amount)
-             WHERE a.ledger_id = the_ledger AND a.id = d.id;
-            GET DIAGNOSTICS moved_count = ROW_COUNT;
-        END IF;
-        INSERT INTO monthly_totals AS t (ledger_id, account_id, month, debit, credit, postings)
-        SELECT the_ledger, m.account_id, m.month, m.debit, m.credit, m.postings
-          FROM unnest(month_accounts, months, debits, credits, counts)
-               AS m(account_id, month, debit, credit, postings)
-        ON CONFLICT (ledger_id, account_id, month) DO UPDATE
-           SET debit = t.debit + excluded.debit, credit = t.credit + excluded.credit,
-               postings = t.postings + excluded.postings;
-        GET DIAGNOSTICS totalled_count = ROW_COUNT;
-        IF moved_count <> cardinality(account_ids) OR totalled_count <> cardinality(months) THEN
-            RAISE EXCEPTION 'a rule or a trigger keeps the balances from being written'
-                USING ERRCODE = 'restrict_violation', TABLE = 'accounts', CONSTRAINT = 'ck_accounts_balance_written';
-        END IF;
+        done := move_balances(the_ledger, month_accounts, month_currencies, months, debits, credits, counts, scales,
+                              line_count, entries.holds, entries.settling, is_adjustment);
 
         -- An entry that reverses or amends another, or settles a hold, is looked at whenever a line joins it.
         open_entries := open_entries || entries.linked;
         IF open_entries IS NOT NULL THEN
+            done := set_config('finance.applying', 'books ' || pg_trigger_depth()::text, true);
             INSERT INTO unsettled (ledger_id, entry_id, adjustment)
             SELECT the_ledger, e.id, is_adjustment FROM unnest(open_entries) AS e(id) ON CONFLICT DO NOTHING;
+            done := set_config('finance.applying', mode, true);
         END IF;
-        done := set_config('finance.applying', mode, true);
     END LOOP;
     RETURN NULL;
 END
