@@ -229,7 +229,7 @@ def test_bad_input_is_one_line(books: Run, arguments: list[str], reason: str) ->
 
     assert (outcome.status, outcome.out) == (2, "")
     assert reason in outcome.message
-    assert "made the ledger 'New'" in books("accounts", "--ledger", "New").message
+    assert "no ledger 'New'" in books("accounts", "--ledger", "New").message
 
 
 def test_the_name_of_an_exported_file_says_its_format(books: Run, tmp_path: Path) -> None:

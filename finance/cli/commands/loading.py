@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from finance import UnitOfWork
-from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
+from finance.cli.books import HERE, Where, run_making
 from finance.cli.terminal import progress, tell, write_json, write_text
 from finance.errors import BooksFileError, InvalidError
 from finance.exports import Loaded, load_csv
@@ -86,17 +86,10 @@ def load(
 
 
 async def _load_export(file: Path, where: Where) -> None:
-    async with connected(where) as db:
-        is_new = await find_ledger(db, where) is None
-        base_currency = where.base_currency or DEFAULT_CURRENCY
+    async def work(uow: UnitOfWork) -> Loaded:
+        return await load_csv(uow, file)
 
-        async def work(uow: UnitOfWork) -> Loaded:
-            return await load_csv(uow, file)
-
-        # One transaction with the ledger that it may make: a file that is refused leaves nothing.
-        loaded = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-    if is_new:
-        tell_of_new_ledger(where, base_currency.upper())
+    loaded = await run_making(where, work)
     if where.json:
         write_json({"file": file.name, "ledger": where.ledger, **asdict(loaded)})
     else:
@@ -109,25 +102,19 @@ async def _load(books: Books, foreign: Foreign, where: Where) -> LoadedBooks:
     currencies = dict(_pairs("--currency", foreign.currency))
     decimals = {code: _count(code, count) for code, count in _pairs("--decimals", foreign.decimals)}
     types = dict(_pairs("--type", foreign.type))
-    async with connected(where) as db:
-        is_new = await find_ledger(db, where) is None
-        base_currency = where.base_currency or _base_currency(books, currencies)
 
-        async def work(uow: UnitOfWork) -> LoadedBooks:
-            return await load_books(
-                uow, books, currencies=currencies, decimals=decimals, types=types, tolerance=foreign.tolerance
-            )
+    async def work(uow: UnitOfWork) -> LoadedBooks:
+        return await load_books(
+            uow, books, currencies=currencies, decimals=decimals, types=types, tolerance=foreign.tolerance
+        )
 
-        loaded = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-    if is_new:
-        tell_of_new_ledger(where, base_currency.upper())
-    return loaded
+    return await run_making(where, work, base_currency=_base_currency(books, currencies))
 
 
-def _base_currency(books: Books, currencies: dict[str, str]) -> str:
+def _base_currency(books: Books, currencies: dict[str, str]) -> str | None:
     """Return the currency that the file's owner thinks in, where ISO 4217 knows it."""
     code = currencies.get(books.base_currency or "", books.base_currency)
-    return code if code is not None and code in iso_currencies() else DEFAULT_CURRENCY
+    return code if code is not None and code in iso_currencies() else None
 
 
 def _pairs(option: str, pairs: Sequence[str] | None) -> Iterator[tuple[str, str]]:
