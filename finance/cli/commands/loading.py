@@ -15,7 +15,7 @@ from finance import UnitOfWork
 from finance.cli.books import HERE, Where, run_making
 from finance.cli.terminal import progress, tell, write_json, write_text
 from finance.errors import BooksFileError, InvalidError
-from finance.exports import Loaded, load_csv
+from finance.exports import Loaded, base_currency_of, is_export, load_beancount, load_csv
 from finance.foreign_books import Books, LoadedBooks, Program, load_books, program_of, read_books
 from finance.foreign_books.reading import TIMEOUT
 from finance.money import iso_currencies
@@ -65,8 +65,8 @@ def load(
 ) -> None:
     """Load whole books, all that is new of them or nothing.
 
-    What `finance export` wrote as CSV, into a ledger without entries: ids stay the same. Or books of GnuCash (SQLite or
-    XML), beancount, hledger or ledger, also again once they have grown.
+    What `finance export` wrote, as CSV or for beancount, into an empty ledger: ids stay the same. Or books of GnuCash
+    (SQLite or XML), beancount, hledger or ledger, also again once they have grown.
     """
     if foreign.program is None and not _is_foreign(file):
         asyncio.run(_load_export(file, where))
@@ -86,10 +86,12 @@ def load(
 
 
 async def _load_export(file: Path, where: Where) -> None:
-    async def work(uow: UnitOfWork) -> Loaded:
-        return await load_csv(uow, file)
+    is_text = is_export(_head(file))
 
-    loaded = await run_making(where, work)
+    async def work(uow: UnitOfWork) -> Loaded:
+        return await (load_beancount if is_text else load_csv)(uow, file)
+
+    loaded = await run_making(where, work, base_currency=base_currency_of(file) if is_text else None)
     if where.json:
         write_json({"file": file.name, "ledger": where.ledger, **asdict(loaded)})
     else:
@@ -176,6 +178,14 @@ def _is_foreign(file: Path) -> bool:
         return program_of(file) is not None
     except BooksFileError:  # whoever reads it says what is wrong
         return False
+
+
+def _head(file: Path) -> bytes:
+    try:
+        with file.open("rb") as content:
+            return content.read(100)
+    except (OSError, ValueError):  # what the reader will refuse
+        return b""
 
 
 def _size(file: Path) -> int:
