@@ -28,6 +28,8 @@ SELECT NOT EXISTS (SELECT FROM accounts WHERE ledger_id = $1)
    AND NOT EXISTS (SELECT FROM journal_entries WHERE ledger_id = $1)
    AND NOT EXISTS (SELECT FROM prices WHERE ledger_id = $1)
 """
+#: Characters of a rate, which may have any number of decimals that PostgreSQL can store.
+_LONGEST_RATE = 16_000
 #: What the JSON of an account says of one of its currencies.
 _FIELDS = {"opened_on", "closed_on", "minimum_balance", "maximum_balance", "details"}
 
@@ -193,7 +195,9 @@ class _Loading:
 
     async def _price(self, said: Directive) -> None:
         currency, quote = (self._commodity(said.said[key]).code for key in ("name", "quote"))
-        rate = amount_of("the rate", said.said["rate"])
+        rate = said.said["rate"]
+        if len(rate) > _LONGEST_RATE:
+            raise BadCellError("the rate", rate, f"a number of at most {_LONGEST_RATE} characters")
         day = day_of("date", said.said["day"])
         self._prices.append(NewPrice(currency, rate, quote, day, said.meta.get("source", "")))
         if len(self._prices) >= _PRICES:

@@ -6,20 +6,20 @@ import asyncio
 import importlib.util
 import itertools
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from finance import DatabaseManager, NewEntry, NewPosting
+from finance import DatabaseManager, NewEntry, NewPosting, NewPrice
 from finance.errors import BooksFileError, InvalidError
 from finance.exports import beancount_lines, beancount_loading, csv_lines, load_beancount
 from finance.foreign_books import load_books, program_of, read_books
 from tests.foreign_books.test_realdata import FILES
 
-from .books import exported, loaded, make_books
+from .books import Lines, exported, loaded, make_books
 from .odd import OddBooks
 
 FORTY_YEARS = [file for file in FILES if file.name.endswith("40y.beancount")]
@@ -115,6 +115,7 @@ async def test_blanks_and_comments_may_be_others(db: DatabaseManager, tmp_path: 
         (HEAD + '2026-01-02 * "Nothing"\n  id: "x"\n', "line 7: an entry has postings"),
         (HEAD + "2026-13-02 price EUR 1 EUR\n", "line 7: date '2026-13-02' is not a day"),
         (HEAD + "2026-01-02 price EUR 1 EUR\n", "line 7: "),
+        (HEAD + f"2026-01-02 price EUR {'1' * 16001} EUR\n", "line 7: the rate '111"),
         (HEAD + "2026-01-02 price USD 1 EUR\n", "commodity 'USD' is not declared above"),
         (HEAD + "1970-01-01 commodity EUR\n  precision: 2\n", "line 7: commodity 'EUR' stands in it twice"),
         (HEAD + '1970-01-01 commodity X.1\n  code: "EUR"\n  precision: 2\n', "stands in it twice"),
@@ -192,6 +193,34 @@ async def test_limits_and_closings_hold_again(db: DatabaseManager, tmp_path: Pat
         ("Liabilities:Card", "EUR", None, None),
     ]
     assert await exported(db, copy, beancount_lines) == text
+
+
+async def test_prices_come_back_with_every_digit(db: DatabaseManager, tmp_path: Path) -> None:
+    """Also one that is a quotient, and more than a statement records at a time."""
+    ledger = await db.ledgers.create("Prices", base_currency="EUR")
+    days = [date(2000, 1, 1) + timedelta(number) for number in range(5001)]
+    async with db.unit_of_work(ledger) as uow:
+        await uow.prices.record([NewPrice("USD", "0.90", "EUR", day, 'a "bank"') for day in days])
+        await uow.prices.record([NewPrice("EUR", f"1.{'0' * 12}{'3' * 33}", "JPY", days[0])])
+    text = await exported(db, ledger, beancount_lines)
+    assert text.count(" price USD 0.90 EUR\n  source: ") == len(days)
+    assert f" price EUR 1.{'0' * 12}{'3' * 33} JPY\n" in text
+
+    assert await exported(db, await loaded(db, text, tmp_path, lines=beancount_lines), beancount_lines) == text
+
+
+@pytest.mark.parametrize("lines", [csv_lines, beancount_lines])
+async def test_details_that_no_reader_of_json_takes_are_refused(db: DatabaseManager, lines: Lines) -> None:
+    """A number of five thousand digits, by hand: the entry that has it is named."""
+    ledger = await db.ledgers.create("Large", base_currency="EUR")
+    async with db.unit_of_work(ledger) as uow:
+        one, other = [await uow.accounts.open(name, currency="EUR") for name in ("Assets:One", "Assets:Other")]
+        entry = NewEntry(date(2026, 1, 1), "Large", [NewPosting(one, 1), NewPosting(other, -1)])
+        await uow.journal.post(entry)
+    await db.execute("UPDATE journal_entries SET metadata = '{\"n\": 1e5000}'")
+
+    with pytest.raises(InvalidError, match=f"the details of entry {entry.id} cannot be exported"):
+        await exported(db, ledger, lines)
 
 
 async def test_an_export_is_not_taken_for_a_foreign_journal(db: DatabaseManager, tmp_path: Path) -> None:

@@ -181,7 +181,10 @@ def _is_foreign(file: Path) -> bool:
 
 
 def _head(file: Path) -> bytes:
+    """Return how an ordinary file begins; what is read of a pipe would be missing to its reader."""
     try:
+        if not file.is_file():
+            return b""
         with file.open("rb") as content:
             return content.read(100)
     except (OSError, ValueError):  # what the reader will refuse
