@@ -15,14 +15,16 @@ from cyclopts import Parameter
 from finance import DatabaseManager, Ledger, UnitOfWork
 from finance.cli.terminal import tell
 from finance.database import manager_for_command
-from finance.errors import InvalidError, NotConfiguredError
+from finance.errors import InvalidError, LedgerNotFoundError, NotConfiguredError
 from finance.settings import resolve
 
 _T = TypeVar("_T")
 
 _DEFAULT_LEDGER = "main"
+#: Ledgers that are named where one is not found.
+_MOST_NAMED = 20
 #: Of a ledger of which nothing says in which currency it counts.
-DEFAULT_CURRENCY = "EUR"
+_DEFAULT_CURRENCY = "EUR"
 
 
 @Parameter(name="*")
@@ -31,7 +33,9 @@ class Where:
     """The options that every command has."""
 
     json: Annotated[bool, Parameter(negative="", help="Print one JSON document; amounts are strings.")] = False
-    ledger: Annotated[str, Parameter(help="The set of books; made on first use.")] = _DEFAULT_LEDGER
+    ledger: Annotated[
+        str, Parameter(help="The set of books; import, load and rules add make one that is not there.")
+    ] = _DEFAULT_LEDGER
     database: Annotated[
         str | None,
         Parameter(help='A PostgreSQL URL, or "embedded"; otherwise what the environment names.', show_default=False),
@@ -98,23 +102,52 @@ async def run(where: Where, work: Callable[[UnitOfWork], Awaitable[_T]]) -> _T:
         return await db.run(work, ledger=await ledger_of(db, where))
 
 
+async def run_making(
+    where: Where, work: Callable[[UnitOfWork], Awaitable[_T]], *, base_currency: str | None = None
+) -> _T:
+    """Do *work* as `run()` does, in a ledger that may be made: in the same transaction, so that a refusal leaves none.
+
+    Raises:
+        FinanceError: As `connected()`, `find_ledger()` and `DatabaseManager.run()`.
+    """
+    async with connected(where) as db:
+        is_there = await find_ledger(db, where) is not None
+        chosen = where.base_currency or base_currency or _DEFAULT_CURRENCY
+        done = await db.run(work, ledger=where.ledger, base_currency=chosen)
+        # A dry run has rolled it back.
+        if not is_there and (made := await find_ledger(db, where)) is not None:
+            _tell_of_new_ledger(where, made)
+    return done
+
+
 def today() -> date:
     """Return the day that it is where the command runs."""
     return datetime.now(UTC).astimezone().date()
 
 
 async def ledger_of(db: DatabaseManager, where: Where) -> Ledger:
-    """Return the ledger, making it when there is none.
+    """Return the ledger. None is made but the default one, which is always there: a typo would be a ledger of its own.
 
     Raises:
-        InvalidError: The ledger has another base currency than the command was told.
         CurrencyError: ISO 4217 does not know the currency.
+        FinanceError: As `existing_ledger()`.
+    """
+    if where.ledger == _DEFAULT_LEDGER and await find_ledger(db, where) is None:
+        return await db.ledgers.get_or_create(where.ledger, base_currency=where.base_currency or _DEFAULT_CURRENCY)
+    return await existing_ledger(db, where)
+
+
+async def existing_ledger(db: DatabaseManager, where: Where) -> Ledger:
+    """Return the ledger.
+
+    Raises:
+        LedgerNotFoundError: There is none of this name; with the names that there are.
+        InvalidError: The ledger has another base currency than the command was told.
     """
     found = await find_ledger(db, where)
     if found is None:
-        currency = where.base_currency or DEFAULT_CURRENCY
-        found = await db.ledgers.get_or_create(where.ledger, base_currency=currency)
-        tell_of_new_ledger(where, found.base_currency)
+        known = [each.name for each in (await db.ledgers.page(limit=_MOST_NAMED)).items]
+        raise LedgerNotFoundError(where.ledger, known=known, remedy="`finance import` and `finance load` make one")
     return found
 
 
@@ -134,10 +167,10 @@ async def find_ledger(db: DatabaseManager, where: Where) -> Ledger | None:
     return found
 
 
-def tell_of_new_ledger(where: Where, base_currency: str) -> None:
+def _tell_of_new_ledger(where: Where, made: Ledger) -> None:
     """Say that a ledger was made, unless it is the one that is always there."""
     if where.ledger != _DEFAULT_LEDGER:
-        tell(f"made the ledger {where.ledger!r}, base currency {base_currency}")
+        tell(f"made the ledger {made.name!r}, base currency {made.base_currency}")
 
 
 async def exponents_of(uow: UnitOfWork) -> dict[str, int]:

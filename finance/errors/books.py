@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -14,11 +14,13 @@ class NotFoundError(FinanceError):
 
 
 class LedgerNotFoundError(NotFoundError):
-    """No ledger has this name or id."""
+    """No ledger has this name or id; `known` are names that there are, where somebody has looked."""
 
-    def __init__(self, ledger: str | int) -> None:
+    def __init__(self, ledger: str | int, *, known: Sequence[str] = (), remedy: str | None = None) -> None:
         self.ledger = ledger
-        super().__init__(f"no ledger {ledger!r}; db.ledgers.get_or_create() makes one")
+        self.known = tuple(known)
+        there = f"; there are {', '.join(map(repr, known))}" if known else ""
+        super().__init__(f"no ledger {ledger!r}{there}; {remedy or 'db.ledgers.get_or_create() makes one'}")
 
 
 class AccountNotFoundError(NotFoundError):

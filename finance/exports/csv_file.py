@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import AsyncIterator, Sequence
 
 from finance.connection import Record
 from finance.exports.rows import ExportedAccount, read_accounts, read_rows
+from finance.exports.texts import canonical, tags_text
 from finance.unit_of_work import UnitOfWork
 
 #: The first row. `decimals` are those of the currency, `tags` a JSON array of names; an empty cell stands for what is
@@ -45,9 +45,9 @@ def _row(row: Record, account: ExportedAccount) -> Sequence[object]:
         row["description"],
         row["reverses_id"],
         row["amends_id"],
-        "" if row["details"] == "{}" else _canonical(row["details"]),
+        "" if row["details"] == "{}" else canonical(row["details"], f"entry {row['id']}"),
         row["payee"],
-        json.dumps(row["tags"], ensure_ascii=False, separators=(",", ":")) if row["tags"] else "",
+        tags_text(row["tags"] or ()),
         account.name,
         account.type,
         account.currency,
@@ -55,11 +55,6 @@ def _row(row: Record, account: ExportedAccount) -> Sequence[object]:
         f"{row['amount']:f}",
         row["memo"],
     )
-
-
-def _canonical(details: str) -> str:
-    """Write JSON as it will be written once it was loaded: PostgreSQL keeps the zeros of 1.50, Python does not."""
-    return json.dumps(json.loads(details), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def _written(rows: Sequence[Sequence[object]]) -> str:

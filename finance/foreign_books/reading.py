@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from finance.errors import BooksFileError, InvalidError
+from finance.exports import is_export
 from finance.foreign_books.beancount import read_beancount
 from finance.foreign_books.books import Books
 from finance.foreign_books.gnucash import is_gnucash, read_gnucash
@@ -62,12 +63,17 @@ def read_books(path: str | os.PathLike[str], program: Program | None = None, *, 
     Raises:
         BooksFileError: The file cannot be read, or its program complains about it; with the line where it says one.
         ProgramMissingError: The program that has to read it is not installed.
-        InvalidError: Nothing says whose books they are.
+        InvalidError: Nothing says whose books they are, or they were exported here.
         ConfigurationError: They are GnuCash's XML, and the extra `statements` is not installed.
     """
     path = Path(path)
     head = _head(path)
     chosen = program or _told(path, head)
+    if chosen is None and is_export(head):
+        raise InvalidError(
+            f"{path.name}: an export of ours, which finance.exports.load_beancount() brings back as it was;"
+            " program='beancount' reads it as any journal of beancount"
+        )
     if chosen is None:
         raise InvalidError(
             f"{path.name}: nothing says whose books these are: name one of {', '.join(get_args(Program))}"
@@ -84,7 +90,7 @@ def read_books(path: str | os.PathLike[str], program: Program | None = None, *, 
 
 
 def program_of(path: str | os.PathLike[str]) -> Program | None:
-    """Return whose books are in the file at *path*; None where nothing says it.
+    """Return whose books are in the file at *path*; None where nothing says it, and for an export of ours.
 
     Raises:
         BooksFileError: The file cannot be read.
@@ -93,6 +99,8 @@ def program_of(path: str | os.PathLike[str]) -> Program | None:
 
 
 def _told(path: Path, head: bytes) -> Program | None:
+    if is_export(head):
+        return None
     return "gnucash" if is_gnucash(head) else _ENDINGS.get(path.suffix.lower())
 
 

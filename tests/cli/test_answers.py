@@ -175,8 +175,43 @@ def test_new_ledger_has_the_currency_of_the_file(run: Run) -> None:
     assert (refused.status, refused.out) == (2, "")
     assert "base currency USD, not 'EUR'" in refused.message
 
-    assert "base currency JPY" in run("accounts", "--ledger", "Tokyo", "--base-currency", "JPY").message
-    assert run("accounts", "--ledger", "Other", "--base-currency", "ZZZ").status == 2
+    yen = run("import", SAMPLES / "several-accounts.ofx", "--ledger", "Tokyo", "--base-currency", "JPY")
+    assert "made the ledger 'Tokyo', base currency JPY" in yen.err
+    assert run("import", CARD, "--ledger", "Other", "--base-currency", "ZZZ").status == 2
+
+
+READS: list[list[str]] = [
+    ["accounts"], ["accounts", "identify", "Assets:A"], ["balances"], ["register", "Assets:A"], ["income-statement"],
+    ["balance-sheet"], ["trial-balance"], ["net-worth"], ["cash-flow"], ["spending"], ["budget", "list"],
+    ["budget", "progress"], ["schedule", "list"], ["schedule", "due"], ["forecast"], ["imports"], ["assertions"],
+    ["rules"], ["rules", "try", "x", "1"], ["reconcile"], ["export"], ["export", "--format", "beancount"], ["verify"],
+]  # fmt: skip
+#: Of what is there already: in a new ledger there is nothing.
+CHANGES: list[list[str]] = [
+    ["accounts", "identify", "Assets:A", "--bic", "BANKDEFF"], ["imports", "undo", "1"], ["rules", "apply"],
+    ["rules", "remove", "1"], ["budget", "set", "Expenses:A", "1"], ["schedule", "post"], ["reconcile", "accept", "1"],
+    ["assertions", "add", "Assets:A", "1", "--on", "2026-01-01"], ["verify", "--rebuild"], ["erase", "--yes"],
+    ["redact", "--payee", "x", "--yes"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READS + CHANGES, ids=" ".join)
+def test_ledger_that_is_not_there_is_refused(run: Run, command: list[str]) -> None:
+    """A name that was mistyped is told beside those that there are, and nothing is made."""
+    run("import", CARD, "--ledger", "Firm")
+    outcome = run(*command, "--ledger", "Frim")
+
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.message == "no ledger 'Frim'; there are 'Firm'; `finance import` and `finance load` make one"
+    assert "no ledger 'Frim'" in run("accounts", "--ledger", "Frim").message
+
+
+def test_default_ledger_is_always_there(run: Run) -> None:
+    """On a new database what reads has an empty answer, and what changes finds nothing to change."""
+    assert run("accounts", "--json") == Outcome(0, "[]\n", "")
+    assert run("verify").status == 0
+    assert run("rules", "add", "--contains", "rent", "--payee", "Landlord", "--ledger", "Rules").status == 0
+    assert len(run("rules", "--ledger", "Rules", "--json").document) == 1
 
 
 # --- what people read ------------------------------------------------------------------------------

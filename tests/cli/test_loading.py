@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,7 @@ def test_a_refusal_is_one_line_and_leaves_nothing(run: Run, arguments: list[str 
     refused = run("load", *arguments, "--ledger", "New")
     assert (refused.status, refused.out) == (2, "")
     assert message.rstrip(", ") in refused.message
-    assert run("accounts", "--ledger", "Other", "--json").document == []
+    assert "no ledger 'New'" in run("accounts", "--ledger", "New").message
 
 
 @pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger is not installed")
@@ -63,3 +65,16 @@ def test_symbols_and_claims_by_the_command(run: Run, tmp_path: Path) -> None:
     assert loaded.status == 0
     assert loaded.out == "-books.journal: 1 entries, 2 postings, 2 accounts opened, 0 prices; 0 entries were there\n"
     assert "-books.journal, line 2: Kasse has 5 USD on 2020-01-01, and the file claims 6 (difference -1)" in loaded.err
+
+
+def test_an_export_comes_through_a_pipe(run: Run, tmp_path: Path) -> None:
+    """Nothing of it is read before it is loaded."""
+    pipe = tmp_path / "books.csv"
+    os.mkfifo(pipe)
+    run("load", XML, "--decimals", "EUR=3", "--ledger", "Gnu")
+    text = run("export", "--ledger", "Gnu").out
+    writer = threading.Thread(target=lambda: pipe.write_text(text, "utf-8", newline=""))
+    writer.start()
+    assert run("load", pipe, "--ledger", "Copy").status == 0
+    writer.join()
+    assert run("export", "--ledger", "Copy").out == text

@@ -38,7 +38,7 @@ from .command import CARD, SAMPLES, SEVERAL, Run
         (["register", "Assets:Nobody"], "no account 'Assets:Nobody'"),
         (["balances", "--database", "nonsense"], "connection string"),
         (["balances", "--database", "postgresql://u:secret@h:port/x"], "port"),
-        (["accounts", "--ledger", ""], "ledger's name"),
+        (["accounts", "--ledger", ""], "no ledger ''"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(run: Run, arguments: list[str], reason: str) -> None:
@@ -56,6 +56,11 @@ def test_empty_file_is_refused(run: Run, tmp_path: Path) -> None:
     empty.touch()
 
     assert run("import", empty).message == "empty.ofx: the file is empty"
+
+
+def test_a_ledger_needs_a_name(run: Run) -> None:
+    """One that would be made without is refused."""
+    assert "ledger's name" in run("import", CARD, "--ledger", "").message
 
 
 def test_file_that_cannot_be_booked_writes_nothing(run: Run) -> None:

@@ -229,7 +229,7 @@ def test_bad_input_is_one_line(books: Run, arguments: list[str], reason: str) ->
 
     assert (outcome.status, outcome.out) == (2, "")
     assert reason in outcome.message
-    assert "made the ledger 'New'" in books("accounts", "--ledger", "New").message
+    assert "no ledger 'New'" in books("accounts", "--ledger", "New").message
 
 
 def test_the_name_of_an_exported_file_says_its_format(books: Run, tmp_path: Path) -> None:
@@ -241,22 +241,37 @@ def test_the_name_of_an_exported_file_says_its_format(books: Run, tmp_path: Path
     assert books("export", "--output", tmp_path / "books", "--json").document["format"] == "csv"
 
 
-def test_export_and_load_make_the_same_books(books: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "reason"), [("csv", "this ledger has entries"), ("beancount", "is not empty")])
+def test_export_and_load_make_the_same_books(books: Run, tmp_path: Path, kind: str, reason: str) -> None:
     """Into a file or through a pipe; the copy's export is the same to the byte."""
-    file, again = tmp_path / "books.csv", tmp_path / "again.csv"
+    file, again = tmp_path / f"books.{kind}", tmp_path / f"again.{kind}"
     written = books("export", "--output", file, "--json")
-    assert written.document == {"file": str(file), "format": "csv", "bytes": file.stat().st_size}
+    assert written.document == {"file": str(file), "format": kind, "bytes": file.stat().st_size}
 
     loaded = books("load", file, "--ledger", "Copy", "--json")
-    assert loaded.document == {"file": "books.csv", "ledger": "Copy", "entries": 6, "postings": 14, "accounts": 9}
+    assert loaded.document == {"file": f"books.{kind}", "ledger": "Copy", "entries": 6, "postings": 14, "accounts": 9}
     assert loaded.message == "made the ledger 'Copy', base currency EUR"
-    assert "again.csv: csv, " in books("export", "--ledger", "Copy", "--output", again).out
+    assert f"again.{kind}: {kind}, " in books("export", "--ledger", "Copy", "--output", again).out
 
-    assert again.read_bytes() == file.read_bytes() == books("export").out.encode()
+    assert again.read_bytes() == file.read_bytes() == books("export", "--format", kind).out.encode()
     assert books("balance-sheet", "--ledger", "Copy", "--json").document == books("balance-sheet", "--json").document
     refused = books("load", file, "--ledger", "Copy")
-    assert (refused.status, "this ledger has entries" in refused.message) == (2, True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.csv", "books.csv"]
+    assert (refused.status, reason in refused.message) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [again.name, file.name]
+
+
+def test_a_new_ledger_has_the_base_currency_of_the_export(run: Run, tmp_path: Path) -> None:
+    """Of the file for beancount, whatever its name; one with another base currency takes it not."""
+    file = tmp_path / "books.txt"
+    lines = [";; finance export 1: of nothing", 'option "operating_currency" "CHF"', "1970-01-01 commodity CHF"]
+    file.write_text("\n".join([*lines, "  precision: 2"]))
+    assert "base currency CHF" in run("load", file, "--ledger", "Swiss").message
+
+    run("rules", "add", "--contains", "rent", "--payee", "Landlord", "--ledger", "Euro")
+    refused = run("load", file, "--ledger", "Euro")
+    assert (refused.status, "base currency 'CHF', and the ledger EUR: load" in refused.message) == (2, True)
+    assert "'CHF', and the ledger EUR" in run("load", file, "--ledger", "New", "--base-currency", "EUR").message
+    assert "no ledger 'New'" in run("accounts", "--ledger", "New").message
 
 
 def test_export_that_fails_leaves_the_file_as_it_was(books: Run, tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 from finance import DatabaseManager, Ledger, NewEntry, NewPosting, UnitOfWork
-from finance.exports import csv_lines, load_csv
+from finance.exports import Loaded, beancount_lines, csv_lines, load_beancount, load_csv
 from tests.reporting.drawn import draw_books
 
 #: Separators, quotes, ends of lines, other scripts, what a spreadsheet or beancount would take for its own.
@@ -80,20 +80,28 @@ async def _open_oddly_named(uow: UnitOfWork, euros: int) -> None:
     await uow.journal.post(NewEntry(date(2026, 4, 2), "", [NewPosting(here, "0.00000001"), NewPosting(there, "-1e-8")]))
 
 
-async def exported(
-    db: DatabaseManager, ledger: Ledger, lines: Callable[[UnitOfWork], AsyncIterator[str]] = csv_lines
-) -> str:
+Lines = Callable[[UnitOfWork], AsyncIterator[str]]
+#: What loads what each of the formats has written.
+_LOADERS: dict[Lines, Callable[[UnitOfWork, Path], Awaitable[Loaded]]] = {
+    csv_lines: load_csv,
+    beancount_lines: load_beancount,
+}
+
+
+async def exported(db: DatabaseManager, ledger: Ledger, lines: Lines = csv_lines) -> str:
     """Return the whole of an export."""
     async with db.unit_of_work(ledger, isolation="repeatable_read", read_only=True) as uow:
         return "".join([piece async for piece in lines(uow)])
 
 
-async def loaded(db: DatabaseManager, text: str, folder: Path, name: str = "Copy") -> Ledger:
+async def loaded(
+    db: DatabaseManager, text: str, folder: Path, name: str = "Copy", *, lines: Lines = csv_lines
+) -> Ledger:
     """Load *text* into a new ledger, and return that."""
     path = folder / "books.csv"
     path.write_bytes(text.encode())
     async with db.unit_of_work(name, base_currency="EUR") as uow:
-        await load_csv(uow, path)
+        await _LOADERS[lines](uow, path)
     found = await db.ledgers.get_by_name(name)
     assert found is not None
     return found

@@ -29,12 +29,14 @@ _ACCOUNT = r"(?:Assets|Liabilities|Equity|Income|Expenses)(?::[A-Z0-9][A-Za-z0-9
 _COMMODITY = r"[A-Z][A-Z0-9'._\-]{0,22}[A-Z0-9]"
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _LINE = re.compile(
-    rf"""option\ "title"\ {_STRING}
+    rf""";;\ .*
+    | option\ "operating_currency"\ {_STRING}
     | \d{{4}}-\d\d-\d\d\ commodity\ (?P<commodity>{_COMMODITY})
     | (?P<opened>\d{{4}}-\d\d-\d\d)\ open\ (?P<open>{_ACCOUNT})\ (?P<held>{_COMMODITY}(?:,{_COMMODITY})*)
+    | (?P<closed>\d{{4}}-\d\d-\d\d)\ close\ (?P<close>{_ACCOUNT})
     | (?P<day>\d{{4}}-\d\d-\d\d)\ \*\ (?P<payee>{_STRING}\ )?{_STRING}(?P<tags>(?:\ \#[A-Za-z0-9_/.\-]+)*)
     | \ \ (?P<account>{_ACCOUNT})\ \ (?P<amount>-?\d+(?:\.\d+)?)\ (?P<of>{_COMMODITY})
-    | \ \ (?P<key>[a-z]+):\ (?P<value>{_STRING})
+    | \ \ (?P<key>[a-z]+):\ (?P<value>{_STRING}|\d+)
     | \ \ \ \ memo:\ {_STRING}""",
     re.VERBOSE,
 )
@@ -92,6 +94,7 @@ async def test_sums_of_the_file_are_the_balances(db: DatabaseManager, seed: int)
     await _post_what_is_longer_than_a_batch(db, ledger)
     sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     open_since: dict[tuple[str, str], str] = {}
+    closed: dict[str, str] = {}
     codes: dict[str, str] = {}
     rest: dict[str, Decimal] = defaultdict(Decimal)
     ids, commodity, day = [], "", ""
@@ -105,6 +108,8 @@ async def test_sums_of_the_file_are_the_balances(db: DatabaseManager, seed: int)
             codes[commodity] = found["value"].strip('"')
         if found["open"]:
             open_since |= {(found["open"], code): found["opened"] for code in found["held"].split(",")}
+        if found["close"]:
+            closed[found["close"]] = found["closed"]
         if found["day"]:
             assert not any(rest.values())
             day = found["day"]
@@ -113,7 +118,7 @@ async def test_sums_of_the_file_are_the_balances(db: DatabaseManager, seed: int)
         if found["account"]:
             amount = Decimal(found["amount"])
             rest[found["of"]] += amount
-            assert open_since[found["account"], found["of"]] <= day
+            assert open_since[found["account"], found["of"]] <= day <= closed.get(found["account"], day)
             sums[*original_account(found["account"]), codes.get(found["of"], found["of"])] += amount
 
     async with db.unit_of_work(ledger) as uow:
@@ -143,26 +148,38 @@ async def _post_what_is_longer_than_a_batch(db: DatabaseManager, ledger: Ledger)
 
 
 async def test_file_has_the_form_that_the_guide_shows(db: DatabaseManager) -> None:
-    """An entry with its metadata, texts escaped."""
+    """An entry with its metadata, an account with its own, texts escaped."""
     ledger = await db.ledgers.create('The "house"', base_currency="EUR")
     async with db.unit_of_work(ledger) as uow:
-        cash = await uow.accounts.open("Assets:Cash box", currency="EUR")
+        cash = await uow.accounts.open("Assets:Cash box", currency="EUR", minimum_balance="-20.00")
+        old = await uow.accounts.open("Assets:Old", currency="EUR", opened_on=date(2026, 1, 31))
+        await uow.accounts.close(old, on=date(2026, 2, 28))
         food = await uow.accounts.open("Expenses:Food", currency="EUR")
         lines = [NewPosting(food, "4.20", 'a "b"\\'), NewPosting(cash, "-4.20")]
         entry = NewEntry(date(2026, 3, 5), "Two\nlines", lines, details={"shop": "A"})
         await uow.journal.post(entry)
 
     assert await exported(db, ledger, beancount_lines) == "\n".join([
-        'option "title" "The \\"house\\""',
+        ";; finance export 1: `finance load` makes the same books of it; bean-check and fava read it as it is",
+        'option "operating_currency" "EUR"',
+        "",
+        "1970-01-01 commodity EUR",
+        '  name: "Euro"',
+        "  precision: 2",
         "",
         "2026-03-01 open Assets:Cash-20-box EUR",
         '  name: "Assets:Cash box"',
+        '  accounts: "{\\"EUR\\":{\\"minimum_balance\\":\\"-20.00\\"}}"',
+        "",
+        "2026-01-31 open Assets:Old EUR",
+        '  accounts: "{\\"EUR\\":{\\"closed_on\\":\\"2026-02-28\\",\\"opened_on\\":\\"2026-01-31\\"}}"',
+        "2026-02-28 close Assets:Old",
         "",
         "2026-03-01 open Expenses:Food EUR",
         "",
         '2026-03-05 * "Two\\nlines"',
         f'  id: "{entry.id}"',
-        '  details: "{\\"shop\\": \\"A\\"}"',
+        '  details: "{\\"shop\\":\\"A\\"}"',
         "  Expenses:Food  4.20 EUR",
         '    memo: "a \\"b\\"\\\\"',
         "  Assets:Cash-20-box  -4.20 EUR",
@@ -178,7 +195,7 @@ async def test_days_that_beancount_cannot_read_are_refused(db: DatabaseManager) 
         two = await uow.accounts.open("Assets:Two", currency="EUR")
         await uow.journal.post(NewEntry(date(999, 3, 5), "Old", [NewPosting(one, 1), NewPosting(two, -1)]))
 
-    with pytest.raises(InvalidError, match="0999-03-01: beancount reads"):
+    with pytest.raises(InvalidError, match="0999-03-05: beancount reads"):
         await exported(db, ledger, beancount_lines)
 
 

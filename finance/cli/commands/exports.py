@@ -30,8 +30,8 @@ async def export(
     format: Annotated[  # noqa: A002 - the option's own word
         Literal["csv", "beancount"] | None,
         Parameter(
-            help="CSV, which `finance load` takes back, or text for beancount; otherwise what the name of the file"
-            " says, or CSV.",
+            help="CSV, or text for beancount; `finance load` takes both back. Otherwise what the name of the file says,"
+            " or CSV.",
             show_default=False,
         ),
     ] = None,
@@ -45,7 +45,7 @@ async def export(
     ] = None,
     where: Where = HERE,
 ) -> None:
-    """Write every posting of the journal, by date."""
+    """Write every posting of the journal, by date; for beancount also accounts without postings, and prices."""
     if output is None:
         if where.json:
             raise InvalidError("--json describes the file that --output names; without one, the export is the output")

@@ -8,10 +8,9 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
-from finance import DatabaseManager, Ledger
-from finance.cli.books import HERE, Where, connected, find_ledger
+from finance.cli.books import HERE, Where, connected, existing_ledger
 from finance.cli.terminal import write_json, write_text
-from finance.errors import InvalidError, LedgerNotFoundError
+from finance.errors import InvalidError
 
 Yes = Annotated[bool, Parameter(negative="", help="Do it; without this, only what would be done is told.")]
 
@@ -26,7 +25,7 @@ async def redact(
 ) -> None:
     """Take the words out of entries for good: descriptions, details, payees, tags, memos. Their money stays."""
     async with connected(where) as db:
-        ledger = await _found(db, where)
+        ledger = await existing_ledger(db, where)
         _require_yes(f"what is asked for in ledger {ledger.name!r} would lose its words", yes=yes)
         redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through)
     if where.json:
@@ -40,7 +39,7 @@ async def redact(
 async def erase(*, yes: Yes = False, where: Where = HERE) -> None:
     """Erase a whole ledger for good, and leave a record that it was done."""
     async with connected(where) as db:
-        ledger = await _found(db, where)
+        ledger = await existing_ledger(db, where)
         _require_yes(f"ledger {ledger.name!r} would be erased with all that is in it", yes=yes)
         erased = await db.ledgers.erase(ledger)
     if where.json:
@@ -48,18 +47,6 @@ async def erase(*, yes: Yes = False, where: Where = HERE) -> None:
     else:
         entries, postings = (erased.counts.get(table, 0) for table in ("journal_entries", "postings"))
         write_text(f"ledger {erased.ledger_id} erased: {entries} entries, {postings} postings")
-
-
-async def _found(db: DatabaseManager, where: Where) -> Ledger:
-    """Return the ledger, which is not made here.
-
-    Raises:
-        LedgerNotFoundError: There is none.
-    """
-    ledger = await find_ledger(db, where)
-    if ledger is None:
-        raise LedgerNotFoundError(where.ledger)
-    return ledger
 
 
 def _require_yes(what: str, *, yes: bool) -> None:

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from finance import UnitOfWork
-from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
+from finance.cli.books import HERE, Where, run_making
 from finance.cli.terminal import progress, tell, write_json, write_text
 from finance.errors import BooksFileError, InvalidError
-from finance.exports import Loaded, load_csv
+from finance.exports import Loaded, base_currency_of, is_export, load_beancount, load_csv
 from finance.foreign_books import Books, LoadedBooks, Program, load_books, program_of, read_books
 from finance.foreign_books.reading import TIMEOUT
 from finance.money import iso_currencies
@@ -65,8 +65,8 @@ def load(
 ) -> None:
     """Load whole books, all that is new of them or nothing.
 
-    What `finance export` wrote as CSV, into a ledger without entries: ids stay the same. Or books of GnuCash (SQLite or
-    XML), beancount, hledger or ledger, also again once they have grown.
+    What `finance export` wrote, as CSV or for beancount, into an empty ledger: ids stay the same. Or books of GnuCash
+    (SQLite or XML), beancount, hledger or ledger, also again once they have grown.
     """
     if foreign.program is None and not _is_foreign(file):
         asyncio.run(_load_export(file, where))
@@ -86,17 +86,12 @@ def load(
 
 
 async def _load_export(file: Path, where: Where) -> None:
-    async with connected(where) as db:
-        is_new = await find_ledger(db, where) is None
-        base_currency = where.base_currency or DEFAULT_CURRENCY
+    is_text = is_export(_head(file))
 
-        async def work(uow: UnitOfWork) -> Loaded:
-            return await load_csv(uow, file)
+    async def work(uow: UnitOfWork) -> Loaded:
+        return await (load_beancount if is_text else load_csv)(uow, file)
 
-        # One transaction with the ledger that it may make: a file that is refused leaves nothing.
-        loaded = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-    if is_new:
-        tell_of_new_ledger(where, base_currency.upper())
+    loaded = await run_making(where, work, base_currency=base_currency_of(file) if is_text else None)
     if where.json:
         write_json({"file": file.name, "ledger": where.ledger, **asdict(loaded)})
     else:
@@ -109,25 +104,19 @@ async def _load(books: Books, foreign: Foreign, where: Where) -> LoadedBooks:
     currencies = dict(_pairs("--currency", foreign.currency))
     decimals = {code: _count(code, count) for code, count in _pairs("--decimals", foreign.decimals)}
     types = dict(_pairs("--type", foreign.type))
-    async with connected(where) as db:
-        is_new = await find_ledger(db, where) is None
-        base_currency = where.base_currency or _base_currency(books, currencies)
 
-        async def work(uow: UnitOfWork) -> LoadedBooks:
-            return await load_books(
-                uow, books, currencies=currencies, decimals=decimals, types=types, tolerance=foreign.tolerance
-            )
+    async def work(uow: UnitOfWork) -> LoadedBooks:
+        return await load_books(
+            uow, books, currencies=currencies, decimals=decimals, types=types, tolerance=foreign.tolerance
+        )
 
-        loaded = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-    if is_new:
-        tell_of_new_ledger(where, base_currency.upper())
-    return loaded
+    return await run_making(where, work, base_currency=_base_currency(books, currencies))
 
 
-def _base_currency(books: Books, currencies: dict[str, str]) -> str:
+def _base_currency(books: Books, currencies: dict[str, str]) -> str | None:
     """Return the currency that the file's owner thinks in, where ISO 4217 knows it."""
     code = currencies.get(books.base_currency or "", books.base_currency)
-    return code if code is not None and code in iso_currencies() else DEFAULT_CURRENCY
+    return code if code is not None and code in iso_currencies() else None
 
 
 def _pairs(option: str, pairs: Sequence[str] | None) -> Iterator[tuple[str, str]]:
@@ -189,6 +178,17 @@ def _is_foreign(file: Path) -> bool:
         return program_of(file) is not None
     except BooksFileError:  # whoever reads it says what is wrong
         return False
+
+
+def _head(file: Path) -> bytes:
+    """Return how an ordinary file begins; what is read of a pipe would be missing to its reader."""
+    try:
+        if not file.is_file():
+            return b""
+        with file.open("rb") as content:
+            return content.read(100)
+    except (OSError, ValueError):  # what the reader will refuse
+        return b""
 
 
 def _size(file: Path) -> int:

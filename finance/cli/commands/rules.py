@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from finance import Account, NewRule, UnitOfWork
 from finance.cli import statement_documents, statement_tables
 from finance.cli.answers import write_answer
-from finance.cli.books import HERE, Where, reading, run
+from finance.cli.books import HERE, Where, reading, run, run_making
 from finance.cli.commands.register import choose
 from finance.cli.documents import Document
 from finance.cli.forms import Csv
@@ -69,7 +69,7 @@ async def add(
         )
         return statement_documents.rule(rule, {each.id: each.name async for each in uow.accounts.stream()})
 
-    document = await run(where, work)
+    document = await run_making(where, work)
     write_answer([document], statement_tables.rules, csv=False, json=where.json)
 
 

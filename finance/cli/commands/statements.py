@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from finance import UnitOfWork
 from finance.cli import documents, tables
 from finance.cli.answers import write_answer
-from finance.cli.books import DEFAULT_CURRENCY, HERE, Where, connected, find_ledger, tell_of_new_ledger
+from finance.cli.books import HERE, Where, run_making
 from finance.cli.forms import Csv
 from finance.cli.terminal import progress, tell, write_document, write_json, write_listing
 from finance.errors import CurrencyError, InvalidError
@@ -110,25 +110,16 @@ def propose(
 async def _import(
     file: StatementFile, account: str | None, where: Where, *, match: bool, dry_run: bool
 ) -> ImportResult:
-    async with connected(where) as db:
-        is_new = await find_ledger(db, where) is None
-        base_currency = where.base_currency or _currency_of(file) or DEFAULT_CURRENCY
-        lines = sum(len(statement.lines) for statement in file.statements)
+    lines = sum(len(statement.lines) for statement in file.statements)
+
+    async def work(uow: UnitOfWork) -> ImportResult:
         with progress("Importing", is_long=lines > _LONG_WORK) as show:
-
-            async def work(uow: UnitOfWork) -> ImportResult:
-                result = await import_statements(
-                    uow, file, account=account, match=match, dry_run=dry_run, progress=show
-                )
-                if dry_run:
-                    await uow.rollback()  # and with it a ledger that is not there yet
-                return result
-
-            # One transaction with the ledger that it may make: a file that is refused leaves nothing.
-            result = await db.run(work, ledger=where.ledger, base_currency=base_currency)
-        if is_new and not dry_run:
-            tell_of_new_ledger(where, base_currency.upper())
+            result = await import_statements(uow, file, account=account, match=match, dry_run=dry_run, progress=show)
+        if dry_run:
+            await uow.rollback()  # and with it a ledger that is not there yet
         return result
+
+    return await run_making(where, work, base_currency=_currency_of(file))
 
 
 def remarks(result: ImportResult) -> Iterator[str]:
