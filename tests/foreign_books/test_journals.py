@@ -237,6 +237,13 @@ async def test_a_journal_of_ledger(uow: UnitOfWork, tmp_path: Path) -> None:
 
 
 @ledger
+def test_a_posting_of_ledger_with_a_date_of_its_own_does_not_date_its_entry(tmp_path: Path) -> None:
+    """The entry keeps its day, and the posting's is told, as with hledger."""
+    books = read_books(written(tmp_path / "books.ledger", ["2019/01/02 x", "  a  1 EUR  ; [2019/01/10]", "  b"]))
+    assert ([entry.date for entry in books.entries], len(books.remarks)) == ([date(2019, 1, 2)], 1)
+
+
+@ledger
 @pytest.mark.parametrize(
     ("lines", "place"),
     [
