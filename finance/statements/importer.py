@@ -59,6 +59,7 @@ async def import_statements(
     such as "Assets:Checking:4711". Each new line is stored as it came and posted against the account that the first
     rule of `uow.rules` proposes which is true of it, or else against "Income:Uncategorised" or
     "Expenses:Uncategorised"; a line of amount zero is stored and posts nothing.
+    A line in another currency than its account, and one that corrects an earlier line, is stored and counted.
     A movement of securities is posted in the security as a currency, on the same account and through the conversion
     accounts; one whose effect is not known is stored and counted. Which lines are new is told by counting equal
     ones (`finance.statements.fingerprint`): a file that comes again adds nothing, unless its import was undone.
@@ -78,8 +79,8 @@ async def import_statements(
         progress: Called now and then with how many lines are done, and of how many.
 
     Raises:
-        StatementFileError: A currency is unknown, an amount is finer than its currency, or a line is in
-            another currency than its account; or details of accounts fit that are two, or hold another currency.
+        StatementFileError: A currency is unknown, or an amount is finer than its currency; or details of accounts fit
+            that are two, or hold another currency.
         InvalidError: *account* cannot be the one; or as `uow.journal.post()`, such as a date in a closed period.
 
     Database:
@@ -141,6 +142,7 @@ class _Import:
             tuple(results),
             None if self._is_dry_run else self._stored_id,
             self._is_dry_run,
+            self._file.remarks,
         )
 
     # --- before anything is posted -----------------------------------------------------------------
@@ -157,7 +159,9 @@ class _Import:
             if opens(statement):
                 exponent = await self._exponent(statement.currency)
                 checked = (
-                    (line, why_refused(line, statement, exponent)) for line in statement.lines if moves_money(line)
+                    (line, why_refused(line, statement, exponent))
+                    for line in statement.lines
+                    if moves_money(line, statement)
                 )
                 reasons = {line.number: why for line, why in checked if why is not None}
             if reasons and not self._is_dry_run:
@@ -267,7 +271,15 @@ class _Import:
         }
         await self._uow.journal.post_many(list(entries.values()))
         await self._uow.journal.label_many(_labels(made, entries))
-        rows = [row_of(each, entries.get(each.line.number), made.matches.get(each.line.number)) for each in lines]
+        rows = [
+            row_of(
+                each,
+                entries.get(each.line.number),
+                made.matches.get(each.line.number),
+                is_kept=made.is_kept(each.line),
+            )
+            for each in lines
+        ]
         await self._uow.statements.add_lines(stored, rows)
         self._tell(len(lines))
 
@@ -317,6 +329,7 @@ class _Import:
             closing_on=statement.closing_on,
             books_balance=await self._books_balance(statement, made.name) if is_last else None,
             securities=sum(line.kind == "security" and not made.is_posted(line) for line in statement.lines),
+            kept=sum(map(made.is_kept, statement.lines)),
             pending=statement.pending,
             adds_up=statement.adds_up,
             matched=len(made.matches),
