@@ -153,6 +153,22 @@ def test_what_beancount_complains_about_refuses_the_file(tmp_path: Path, lines: 
 
 
 @beancount
+async def test_what_beancount_divides_is_as_exact_as_amounts_can_be(uow: UnitOfWork, tmp_path: Path) -> None:
+    """A lot of a total cost whose money is left to beancount is off by its 28 digits: a residual, and told."""
+    opened = ["2019-01-01 open Assets:A", "2019-01-01 open Assets:B"]
+    bought = ['2019-01-02 * "x"', "  Assets:A  3 ACME {{100.00 USD}}", "  Assets:B"]
+    paid = ['2019-01-03 * "y"', "  Assets:A  3 EUR @@ 4.00 USD", "  Assets:B"]
+    found = await load_books(uow, read_books(written(tmp_path / "books.beancount", [*opened, *bought, *paid])))
+
+    assert (await balances(uow))["Assets:B", "USD"] == -104
+    assert found.residuals == {"USD": Decimal("-1.1E-26")}
+    assert (await uow.reports.verify()).is_clean
+    spelt = [*opened, '2019-01-02 * "x"', "  Assets:A  (10/3) USD", "  Assets:B"]
+    with pytest.raises(BooksFileError, match="27 decimals, and USD has 2"):
+        await load_books(uow, read_books(written(tmp_path / "spelt.beancount", spelt)))
+
+
+@beancount
 def test_a_complaint_about_an_included_file_names_that(tmp_path: Path) -> None:
     """Its own line counts."""
     written(tmp_path / "more.beancount", ["", "2019-01-01 open assets:A"])
