@@ -22,6 +22,7 @@ from finance.statements.claims import claims_of, positions_of
 from finance.statements.fingerprint import CountedLine
 from finance.statements.placing import opens, place, type_of
 from finance.statements.planning import Accept, Plan, decisions, plan
+from finance.statements.repeats import without_copies
 from finance.statements.result import ImportResult, StatementResult
 from finance.statements.securities import entry_of_movement, open_security
 from finance.statements.statement import Statement, StatementFile, StatementLine
@@ -63,6 +64,8 @@ async def import_statements(
     A movement of securities is posted in the security as a currency, on the same account and through the conversion
     accounts; one whose effect is not known is stored and counted. Which lines are new is told by counting equal
     ones (`finance.statements.fingerprint`): a file that comes again adds nothing, unless its import was undone.
+
+    A statement that the file has twice is imported once, where its balances prove that it is the same.
 
     The bank's balances are recorded as assertions (`uow.reports.assertions()`) and never enforced: statements of real
     banks do not always add up, and the books may begin later than the bank's account did.
@@ -113,12 +116,12 @@ class _Import:
         self, uow: UnitOfWork, file: StatementFile, progress: Progress, accept: Accept, *, is_dry_run: bool
     ) -> None:
         self._uow = uow
-        self._file = file
+        self._file = without_copies(file)
         self._progress = progress
         self._accept = accept
         self._is_dry_run = is_dry_run
         self._done = 0
-        self._total = sum(len(statement.lines) for statement in file.statements)
+        self._total = sum(len(statement.lines) for statement in self._file.statements)
         self._accounts: dict[tuple[str, str], Account] = {}
         self._stored_id: int | None = None
 
