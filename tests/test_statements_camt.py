@@ -198,9 +198,18 @@ def test_currency_is_that_of_the_entries_where_the_account_has_none() -> None:
 
 
 def test_currency_of_an_entry_is_its_own() -> None:
-    """The importer refuses what is not in its account's currency; the reader says it as it is."""
+    """The importer posts nothing of what is not in its account's currency; the reader says it as it is."""
     statement = _read(_document(_entry().replace("EUR", "USD")))
     assert (statement.currency, statement.lines[0].currency) == ("EUR", "USD")
+
+
+@pytest.mark.parametrize(("version", "remarks"), [("02", 0), ("04", 0), ("08", 0), ("10", 0), ("13", 0), ("57", 1)])
+def test_unknown_version_is_read_and_told(version: str, remarks: int) -> None:
+    """Every part that carries money has to be there as it is known."""
+    namespace = f"urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}"
+    file = parse_statements(_document(_entry(), namespace=namespace), name="test.xml")
+    assert (file.version, str(file.statements[0].sum), len(file.remarks)) == (version, "1.00", remarks)
+    assert all(f"version {version}" in remark for remark in file.remarks)
 
 
 def test_balance_that_is_stated_in_two_ways_is_none() -> None:
@@ -262,6 +271,7 @@ def test_element_that_cannot_be_right_refuses_the_file(old: str, new: str, reaso
         ("Stmt>", "Other>", "entries (Ntry) outside of every statement"),
         ("<Ccy>EUR</Ccy>", "<Ccy>euro</Ccy>", "Ccy 'euro' is not a currency code"),
         ("</Ntry>", '</Ntry><Ntry><Amt Ccy="USD">1</Amt>' + BOOKED + "</Ntry>", "several in it"),
+        ("</Ntry>", '</Ntry><Entry><Amt Ccy="EUR">1</Amt>' + BOOKED + "</Entry>", "<Entry> in Stmt is unknown"),
         ("</Document>", "", "not well-formed XML"),
         ("</Document>", "</Document><Document/>", "not well-formed XML"),
         ("<GrpHdr/>", "<GrpHdr>&unknown;</GrpHdr>", "not well-formed XML"),

@@ -102,6 +102,11 @@ def test_currency_of_the_call_fills_in() -> None:
     assert (_read(text).currency, _read(text, currency="CHF").currency) == (None, "CHF")
     with pytest.raises(InvalidError, match="'chf'"):
         _read(text, currency="chf")
+    # A sign beside an amount has to be that of the currency, whoever says it.
+    dollars = text + "2026-01-05,B,$1\n"
+    assert str(_read(dollars, currency="USD").sum) == "2"
+    with pytest.raises(StatementFileError, match=r"line 3: column 'Amount': '\$1' is not in EUR"):
+        _read(dollars, currency="EUR")
 
 
 # --- amounts ---------------------------------------------------------------------------------------
@@ -118,6 +123,9 @@ def test_currency_of_the_call_fills_in() -> None:
         ("12.50-", "-12.50", {}),
         ("(1,234.50)", "-1234.50", {"thousands": ","}),
         ("($12.50)", "-12.50", {}),
+        ("$(12.50)", "-12.50", {}),
+        ("USD (12.50)", "-12.50", {}),
+        ("CA$12.50", "12.50", {}),
         ("-$1,234,567.00", "-1234567.00", {"thousands": ","}),
         ("12,34,567.89", "1234567.89", {"thousands": ","}),
         ("\u22121.234,56 €", "-1234.56", {"decimal": ",", "thousands": "."}),
@@ -152,6 +160,9 @@ def test_amount_is_exact(cell: str, amount: str, fields: dict[str, Any]) -> None
         ("(-5)", {}),
         ("(5", {}),
         ("5)", {}),
+        ("$(5", {}),
+        ("$(-5)", {}),
+        ("$(€5)", {}),
         ("1e5", {}),
         ("NaN", {}),
         ("\u0661\u0662", {}),
@@ -327,13 +338,20 @@ def test_rows_that_are_skipped_are_no_lines() -> None:
 
 
 def test_many_rows_are_read_in_time_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows are counted while they are read, so that memory is bounded."""
+    """Rows and cells are counted before anything of them is kept, so that memory is bounded."""
     rows = b"Date,Payee,Amount\n" + b"2026-01-05,Shop,-12.50\n" * 20_000
     began = time.monotonic()
     assert str(_read(rows).sum) == "-250000.00"
     assert time.monotonic() - began < 20
+    monkeypatch.setattr(table, "MOST_CELLS", 50_000)
+    error = _refusal(rows + b"2026-01-05,Shop,oops\n")
+    assert (error.line, "more than 500,000 rows or 50,000 cells" in error.reason) == (16_667, True)
     monkeypatch.setattr(table, "MOST_ROWS", 20_000)
-    assert "more than 20,000 rows" in _refusal(rows).reason
+    monkeypatch.setattr(table, "MOST_CELLS", 60_003)
+    error = _refusal(rows.replace(b"12.50", b"oops"))
+    assert (error.line, "more than 20,000 rows or 60,003 cells" in error.reason) == (20_001, True)
+    monkeypatch.setattr(table, "MOST_ROWS", 20_001)
+    assert str(_read(rows).sum) == "-250000.00"
 
 
 # --- profiles --------------------------------------------------------------------------------------

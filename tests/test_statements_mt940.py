@@ -154,6 +154,15 @@ def test_amount_keeps_its_decimals(written: str, amount: str) -> None:
     assert str(_read(_message("", closing=f":62F:C260831EUR{written}\n")).closing_balance) == amount
 
 
+def test_reference_and_details_may_be_longer_than_swift_allows() -> None:
+    """An IBAN stands for a reference, with the name on the next line; the bank's own reference is found behind it."""
+    iban = _line("260805D65,00NOVBNL47INGB9999999999//B7\nA payee")
+    assert (str(iban.amount), iban.bank_id, iban.memo) == ("-65.00", "B7", "A payee")
+    assert iban.raw["61.customer_reference"] == "NL47INGB9999999999"
+    long = _line("260805D65,00NMSCREF//B8\n" + "details " * 8)
+    assert (long.bank_id, long.memo) == ("B8", ("details " * 8).strip())
+
+
 @pytest.mark.parametrize("reference", ["", "//", "//NONREF", "//0000000", "//NOTPROVIDED"])
 def test_placeholder_is_no_id(reference: str) -> None:
     """A bank that has no reference says so, and says it alike of every line."""
@@ -234,6 +243,7 @@ def test_every_byte_is_a_letter_in_some_rule() -> None:
         ("2608050805D1,000,00NMSCNONREF", "'1,000,00' is not an amount"),
         ("2608050805D\u0661,00NMSCNONREF", "is not an amount"),
         ("2608050805D12345678901234,56NMSCNONREF", "type of transaction is missing"),
+        ("2608050805D1,O0NMSCNONREF", "'O0NM' behind the amount is no type of transaction"),
         ("2608050805X1,00NMSCNONREF", "is not written as MT940 has it"),
         ("", "is not written as MT940 has it"),
     ],

@@ -169,6 +169,24 @@ def test_currency_of_a_line_is_the_one_that_its_amount_is_in() -> None:
     assert _only_line("<CURRENCY>chf").currency == "CHF"
 
 
+def test_line_says_which_one_it_corrects() -> None:
+    """CORRECTFITID, unless it is filled with what banks write for none."""
+    assert _only_line("<CORRECTFITID>A7<CORRECTACTION>REPLACE").corrects == "A7"
+    assert [_only_line(f"<CORRECTFITID>{text}").corrects for text in ("", "0", "NONE")] == [None, None, None]
+
+
+def test_long_name_is_taken_where_there_is_no_other() -> None:
+    """EXTDNAME stands beside NAME, or for it."""
+    assert _only_line("<EXTDNAME>Shop at the harbour").payee == "Shop at the harbour"
+    assert _only_line("<NAME>Shop<EXTDNAME>Shop at the harbour").payee == "Shop"
+
+
+def test_second_balance_is_refused() -> None:
+    """Nobody can know which one counts."""
+    balance = "<LEDGERBAL><BALAMT>{}<DTASOF>20260131</LEDGERBAL>"
+    assert "LEDGERBAL" in _refusal(_document(_transaction(), balance=balance.format(1) + balance.format(2))).reason
+
+
 @pytest.mark.parametrize(
     "path", [path for path in ALL_SAMPLES if path.name != "xml-utf8.ofx"], ids=lambda path: path.name
 )

@@ -124,14 +124,15 @@ def test_investments_are_lines_without_cash() -> None:
         ("2026/02/01", date(2026, 2, 1)),
         ("12/31'26", date(2026, 12, 31)),
         ("12/31' 6", date(2006, 12, 31)),
-        ("31/12'99", date(2099, 12, 31)),
+        ("31/12'99", date(1999, 12, 31)),
+        ("31/12'68", date(2068, 12, 31)),
         ("12/31'2026", date(2026, 12, 31)),
         (" 1/31/ 6", date(2006, 1, 31)),
         ("5/5/26", date(2026, 5, 5)),
     ],
 )
 def test_date_is_read_in_every_form(written: str, day: date) -> None:
-    """An apostrophe is this century; what one date cannot be decides its order."""
+    """Whatever stands before a year of two digits, it is of 1969 to 2068; what one date cannot be decides its order."""
     assert _bank(f"D{written}", "T1", "^").lines[0].date == day
 
 
@@ -229,11 +230,33 @@ def test_encoding_is_told_or_utf_8() -> None:
         _file(data, encoding="nonsense")
 
 
+def test_splits_that_do_not_add_up_are_told() -> None:
+    """Programs write such files: the record's amount counts, and the file says how many there are."""
+    record = "D1/31/26\nT-100.00\nSFood\n$-60.00\nSHome\n${}\n^\n"
+    file = _file("!Type:Bank\n" + record.format("-40.00") + record.format("-30.00") + record.format("40.00"))
+    assert (str(file.statements[0].sum), len(file.remarks)) == ("-300.00", 1)
+    assert "(the first on line 9)" in file.remarks[0]
+    assert file.remarks[0].endswith(": 2")
+    assert _file("!Type:Bank\n" + record.format("-40.00")).remarks == ()
+    assert (_refusal("!Type:Bank\n" + record.format("x")).line, _file(SAMPLE.read_bytes()).remarks) == (7, ())
+
+
+def test_lines_of_an_account_without_a_section_are_refused() -> None:
+    """Below !Account they would be taken for accounts, and be lost."""
+    account = "!Account\nNA\nTBank\n^\n"
+    lines = "D1/31/26\nT1\n^\n"
+    error = _refusal(f"{account}{lines}{account}!Type:Bank\n{lines}")
+    assert (error.line, "no name (N)" in error.reason) == (5, True)
+    assert _refusal(f"!Type:Bank\n{lines}{account}{lines}").line == 9
+
+
 def test_many_fields_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are counted while they are read, so that memory is bounded."""
+    """They are counted before any is kept, so that memory is bounded; those of lists are none."""
     monkeypatch.setattr(records, "MOST_FIELDS", 5)
-    error = _refusal("!Type:Bank\n" + "D1/31/26\nT1\n^\n" * 3)
-    assert (error.line, "more than 5 fields" in error.reason) == (9, True)
+    error = _refusal("!Type:Bank\n!Nonsense\n" + "D1/31/26\nTno amount\n^\n" * 3)
+    assert (error.line, "more than 5 fields" in error.reason) == (10, True)
+    monkeypatch.setattr(records, "MOST_FIELDS", 6)
+    assert _file("!Type:Cat\n" + "NFood\n^\n" * 9 + "!Type:Bank\n" + "D1/31/26\nT1\n^\n" * 3).statements[0].sum == 3
 
 
 def test_every_truncation_is_refused_or_ends_at_a_record() -> None:

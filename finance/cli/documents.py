@@ -80,6 +80,7 @@ def imported(result: ImportResult) -> Document:
         "format": result.format,
         "import": result.id,
         "dry_run": result.is_dry_run,
+        "remarks": list(result.remarks),
         "statements": [_statement(statement) for statement in result.statements],
     }
 
@@ -100,6 +101,7 @@ def _statement(statement: StatementResult) -> Document:
         "opening_balance": as_written(statement.opening_balance),
         "closing_balance": as_written(statement.closing_balance),
         "closing_balance_matches": statement.closing_balance_matches,
+        "kept": statement.kept,
         "matched": statement.matched,
         "possible_matches": statement.possible_matches,
         **({"decisions": [_decision(each) for each in statement.decisions]} if statement.decisions else {}),

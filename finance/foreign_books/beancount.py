@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,9 +30,11 @@ from finance.foreign_books.books import (
 from finance.foreign_books.programs import run
 from finance.foreign_books.values import day, number
 from finance.models import AccountType, NewPrice
+from finance.money import EXPONENT_MAX
 
 _REMEDY = "pip install beancount, in the environment of finance or in one whose bean-check is on the PATH"
 _DUMP = Path(__file__).with_name("beancount_dump.py")
+_WIDE, _SMALLEST = Context(prec=140), Decimal(1).scaleb(-EXPONENT_MAX)
 #: In the order of beancount's own options.
 _TYPES = (
     AccountType.ASSET,
@@ -210,9 +212,20 @@ def _entry(row: _Row) -> BookEntry:
 def _posting(row: _Row, said: Mapping[str, Any]) -> BookPosting:
     memo = ", ".join(f"{key}: {value}" for key, value in said["meta"].items()) or None
     amount, weight = row.number(said), said.get("weight")
+    if said.get("computed"):
+        amount = _rounded(amount)
     if weight is None:
         return BookPosting(said["account"], amount, said["in"], memo=memo)
     return BookPosting(said["account"], amount, said["in"], row.number(weight), weight["in"], memo, lot=said["lot"])
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """Return an amount that beancount has computed, with as many decimals as amounts can have.
+
+    It divides with 28 digits: what is paid for 3 {{100.00 USD}} is 99.99999999999999999999999999 USD there. What is
+    rounded away is a residual of the entry.
+    """
+    return _WIDE.quantize(amount, _SMALLEST) if -int(amount.as_tuple().exponent) > EXPONENT_MAX else amount
 
 
 def _assertion(row: _Row) -> BookAssertion:

@@ -71,6 +71,8 @@ def _posting(posting: Any) -> dict[str, Any]:
     weight: Any = convert.get_weight
     cost, price = posting.cost, posting.price
     row = {"account": posting.account, **_amount(posting.units), "meta": _meta(posting.meta)}
+    if (posting.meta or {}).get("__automatic__"):
+        row["computed"] = True
     lot = {}
     if cost is not None:
         lot = {"cost": f"{cost.number} {cost.currency}", "on": cost.date.isoformat()}

@@ -26,6 +26,7 @@ _DAY = '"%Y-%m-%d"'
 _FIELDS = (
     "xact.filename",
     "xact.beg_line",
+    f"format_date(xact.date, {_DAY})",
     f"format_date(date, {_DAY})",
     f'aux_date ? format_date(aux_date, {_DAY}) : ""',
     "code",
@@ -50,6 +51,7 @@ class _Line(NamedTuple):
     file: str
     line: str
     date: str
+    own_date: str
     aux_date: str
     code: str
     payee: str
@@ -73,11 +75,13 @@ def read_ledger(path: Path, *, timeout: float) -> Books:
     """
     lines = [_Line(*fields) for fields in _ask(path, timeout, "register", "--format", _FIELDS)]
     entries = (list(some) for _, some in groupby(lines, lambda line: (line.file, line.line)))
+    own = sum(line.own_date != line.date for line in lines)
     return Books(
         path.name,
         "ledger",
         entries=tuple(_entry(some) for some in entries),
         prices=tuple(_prices(_ask(path, timeout, "prices", "--prices-format", _PRICES), path.name)),
+        remarks=(f"postings that have another date than their entry, booked on the entry's: {own}",) if own else (),
     )
 
 

@@ -45,8 +45,11 @@ def day(text: str, file: str, line: int | None = None) -> date:
 
 
 def fraction(numerator: int, denominator: int) -> Decimal | None:
-    """Return an exact quotient, or None where it has no end, or is of anything but whole numbers."""
-    if not isinstance(numerator, int) or not isinstance(denominator, int):
+    """Return an exact quotient, or None where it has no end, or is of anything but whole numbers.
+
+    A denominator below zero is none: in some files of GnuCash it stands for a factor.
+    """
+    if not isinstance(numerator, int) or not isinstance(denominator, int) or denominator <= 0:
         return None
     try:
         return _EXACT.divide(Decimal(numerator), Decimal(denominator))

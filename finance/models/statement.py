@@ -116,7 +116,7 @@ class StatementLine(Base):
     date: Mapped[date]
     amount: Mapped[Decimal]
     currency: Mapped[str]
-    #: "cash", or "security" for a movement of securities, which is kept but not posted.
+    #: "cash", or "security" for what is no amount of money in the account's currency, with amount 0.
     kind: Mapped[str]
     #: The bank's own identifier of the line (FITID, AcctSvcrRef, ...).
     bank_id: Mapped[str | None]

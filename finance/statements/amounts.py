@@ -15,6 +15,13 @@ from finance.statements.flaw import shown
 _SIGNS = {
     "$": "USD CAD AUD NZD HKD SGD TWD MXN ARS CLP COP UYU DOP JMD TTD BSD BBD BZD XCD FJD LRD NAD BND",
     "US$": "USD",
+    "C$": "CAD NIO",
+    "CA$": "CAD",
+    "A$": "AUD",
+    "AU$": "AUD",
+    "NZ$": "NZD",
+    "HK$": "HKD",
+    "S$": "SGD",
     "R$": "BRL",
     "€": "EUR",
     "£": "GBP EGP GIP FKP SHP SYP LBP SDG",
@@ -43,7 +50,7 @@ _MINUS = "\u2212\u2013-"  # the hyphen last: it stands in sets of characters
 _BLANK = " \u00a0\u2009\u202f"
 _MARK = "|".join(sorted(map(re.escape, _SIGNS), key=len, reverse=True))
 _WRITTEN = re.compile(
-    rf"(?P<open>\()? ?(?P<sign>[+{_MINUS}])? ?(?P<mark>{_MARK}|[A-Z]{{3}})? ?"
+    rf"(?:(?P<first>{_MARK}|[A-Z]{{3}}) ?(?=\())?(?P<open>\()? ?(?P<sign>[+{_MINUS}])? ?(?P<mark>{_MARK}|[A-Z]{{3}})? ?"
     rf"(?P<inner>[+{_MINUS}])? ?(?P<digits>(?:[0-9]|[.,](?=[0-9]))(?:[0-9.,'\u2019 ]*[0-9.,])?)"
     rf" ?(?P<after>[+{_MINUS}])? ?(?P<mark_after>{_MARK}|[A-Z]{{3}})? ?(?P<word>CR|DR|Cr|Dr)? ?(?P<close>\))?"
 )
@@ -78,7 +85,7 @@ class AmountFormat:
         written = _parts(text)
         if written is None or bool(written["open"]) != bool(written["close"]):
             raise ValueError(f"{shown(text)} is not an amount")
-        _check_mark(text, {written["mark"], written["mark_after"]} - {None}, currency)
+        _check_mark(text, {written["first"], written["mark"], written["mark_after"]} - {None}, currency)
         value = self._value(text, written["digits"])
         return value.copy_negate() if _is_negative(text, written) else value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,27 @@ INCOME = "Income:Uncategorised"
 EXPENSES = "Expenses:Uncategorised"
 
 
-def moves_money(line: StatementLine) -> bool:
-    """Tell whether *line* is posted: a line of amount zero and a movement of securities are not."""
-    return line.kind == "cash" and line.amount != 0
+def moves_money(line: StatementLine, statement: Statement) -> bool:
+    """Tell whether *line* is posted: a line of amount zero, a movement of securities and what is kept are not."""
+    return line.kind == "cash" and line.amount != 0 and why_kept(line, statement) is None
+
+
+def why_kept(line: StatementLine, statement: Statement) -> str | None:
+    """Say why a *line* of money is kept as it came and posts nothing; None where it posts.
+
+    What a line moved on an account in another currency is not stated to the last digit, and nothing is rounded. A
+    correction would be in the books beside what it corrects.
+    """
+    if line.kind != "cash" or not line.amount:
+        return None
+    if line.currency not in (None, statement.currency):
+        return (
+            f"its amount is in {line.currency}, its account in {statement.currency},"
+            " and what it moved on the account is not stated exactly"
+        )
+    if line.corrects is not None:
+        return f"it corrects the line with the bank's id {line.corrects}, whose entry is yours to amend or reverse"
+    return None
 
 
 def counter_name(line: StatementLine) -> str:
@@ -33,16 +52,10 @@ def why_refused(line: StatementLine, statement: Statement, exponent: int) -> str
     Returns:
         Which line and why; None where it can be posted.
     """
-    if line.currency not in (None, statement.currency):
-        reason = (
-            f"its amount is in {line.currency}, its account in {statement.currency},"
-            " and what it moved on the account is not stated exactly"
-        )
-    elif decimals(line.amount) > exponent:
-        reason = f"amount {line.amount:f} has more than the {exponent} decimals of {statement.currency}"
-    else:
+    if decimals(line.amount) <= exponent:
         return None
     bank_id = f" (bank's id {line.bank_id})" if line.bank_id else ""
+    reason = f"amount {line.amount:f} has more than the {exponent} decimals of {statement.currency}"
     return f"transaction {line.number}{bank_id} of {line.date}: {reason}"
 
 
@@ -70,14 +83,19 @@ def labels_of(proposal: Proposal) -> Labels | None:
     return Labels(**given) if given else None
 
 
-def row_of(counted: CountedLine, entry: NewEntry | None, match: Candidate | None = None) -> dict[str, Any]:
-    """Return the columns of `statement_lines` for a line that became *entry*, or is the posting *match*."""
+def row_of(
+    counted: CountedLine, entry: NewEntry | None, match: Candidate | None = None, *, is_kept: bool = False
+) -> dict[str, Any]:
+    """Return the columns of `statement_lines` for a line that became *entry*, or is the posting *match*.
+
+    One that *is_kept* has no amount in the account's currency, as a movement of securities: `raw` has what it says.
+    """
     line = counted.line
     return {
         "number": line.number,
         "date": line.date,
-        "amount": line.amount,
-        "kind": line.kind,
+        "amount": Decimal(0) if is_kept else line.amount,
+        "kind": "security" if is_kept else line.kind,
         "bank_id": line.bank_id,
         "type": line.type,
         "payee": line.payee,

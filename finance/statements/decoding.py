@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 
 from finance.statements.flaw import FlawError, line_at, shown
 
@@ -29,6 +30,16 @@ def decoded(data: bytes, encoding: str | None, remedy: str) -> str:
     if (nul := text.find("\x00")) >= 0:  # PostgreSQL cannot store one, and no bank means one
         raise FlawError("the file holds a NUL character", line_at(text, nul))
     return text
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of what `decoded` returned, with their line feeds; no list of them, and no copy of the text."""
+    begin = 0
+    while end := text.find("\n", begin) + 1:
+        yield text[begin:end]
+        begin = end
+    if begin < len(text):
+        yield text[begin:]
 
 
 def is_encoding(name: str) -> bool:

@@ -22,6 +22,7 @@ from finance.statements.claims import claims_of, positions_of
 from finance.statements.fingerprint import CountedLine
 from finance.statements.placing import opens, place, type_of
 from finance.statements.planning import Accept, Plan, decisions, plan
+from finance.statements.repeats import without_copies
 from finance.statements.result import ImportResult, StatementResult
 from finance.statements.securities import entry_of_movement, open_security
 from finance.statements.statement import Statement, StatementFile, StatementLine
@@ -59,9 +60,12 @@ async def import_statements(
     such as "Assets:Checking:4711". Each new line is stored as it came and posted against the account that the first
     rule of `uow.rules` proposes which is true of it, or else against "Income:Uncategorised" or
     "Expenses:Uncategorised"; a line of amount zero is stored and posts nothing.
+    A line in another currency than its account, and one that corrects an earlier line, is stored and counted.
     A movement of securities is posted in the security as a currency, on the same account and through the conversion
     accounts; one whose effect is not known is stored and counted. Which lines are new is told by counting equal
     ones (`finance.statements.fingerprint`): a file that comes again adds nothing, unless its import was undone.
+
+    A statement that the file has twice is imported once, where its balances prove that it is the same.
 
     The bank's balances are recorded as assertions (`uow.reports.assertions()`) and never enforced: statements of real
     banks do not always add up, and the books may begin later than the bank's account did.
@@ -78,8 +82,8 @@ async def import_statements(
         progress: Called now and then with how many lines are done, and of how many.
 
     Raises:
-        StatementFileError: A currency is unknown, an amount is finer than its currency, or a line is in
-            another currency than its account; or details of accounts fit that are two, or hold another currency.
+        StatementFileError: A currency is unknown, or an amount is finer than its currency; or details of accounts fit
+            that are two, or hold another currency.
         InvalidError: *account* cannot be the one; or as `uow.journal.post()`, such as a date in a closed period.
 
     Database:
@@ -112,12 +116,12 @@ class _Import:
         self, uow: UnitOfWork, file: StatementFile, progress: Progress, accept: Accept, *, is_dry_run: bool
     ) -> None:
         self._uow = uow
-        self._file = file
+        self._file = without_copies(file)
         self._progress = progress
         self._accept = accept
         self._is_dry_run = is_dry_run
         self._done = 0
-        self._total = sum(len(statement.lines) for statement in file.statements)
+        self._total = sum(len(statement.lines) for statement in self._file.statements)
         self._accounts: dict[tuple[str, str], Account] = {}
         self._stored_id: int | None = None
 
@@ -141,6 +145,7 @@ class _Import:
             tuple(results),
             None if self._is_dry_run else self._stored_id,
             self._is_dry_run,
+            self._file.remarks,
         )
 
     # --- before anything is posted -----------------------------------------------------------------
@@ -157,7 +162,9 @@ class _Import:
             if opens(statement):
                 exponent = await self._exponent(statement.currency)
                 checked = (
-                    (line, why_refused(line, statement, exponent)) for line in statement.lines if moves_money(line)
+                    (line, why_refused(line, statement, exponent))
+                    for line in statement.lines
+                    if moves_money(line, statement)
                 )
                 reasons = {line.number: why for line, why in checked if why is not None}
             if reasons and not self._is_dry_run:
@@ -267,7 +274,15 @@ class _Import:
         }
         await self._uow.journal.post_many(list(entries.values()))
         await self._uow.journal.label_many(_labels(made, entries))
-        rows = [row_of(each, entries.get(each.line.number), made.matches.get(each.line.number)) for each in lines]
+        rows = [
+            row_of(
+                each,
+                entries.get(each.line.number),
+                made.matches.get(each.line.number),
+                is_kept=made.is_kept(each.line),
+            )
+            for each in lines
+        ]
         await self._uow.statements.add_lines(stored, rows)
         self._tell(len(lines))
 
@@ -317,6 +332,7 @@ class _Import:
             closing_on=statement.closing_on,
             books_balance=await self._books_balance(statement, made.name) if is_last else None,
             securities=sum(line.kind == "security" and not made.is_posted(line) for line in statement.lines),
+            kept=sum(map(made.is_kept, statement.lines)),
             pending=statement.pending,
             adds_up=statement.adds_up,
             matched=len(made.matches),

@@ -12,7 +12,7 @@ from finance.models import Account
 from finance.repositories import Candidate, OpenLine, Proposal, RuledLine
 from finance.repositories.matching import MOST_DAYS, candidates
 from finance.statements import securities
-from finance.statements.booking import counter_name, moves_money
+from finance.statements.booking import counter_name, moves_money, why_kept
 from finance.statements.decisions import LineDecision, why_known
 from finance.statements.fingerprint import CountedLine, counted
 from finance.statements.securities import Leg
@@ -49,11 +49,15 @@ class Plan:
 
     def is_posted(self, line: StatementLine) -> bool:
         """Tell whether a new *line* becomes an entry."""
-        return (moves_money(line) and line.number not in self.matches) or self.moves_securities(line)
+        return (moves_money(line, self.statement) and line.number not in self.matches) or self.moves_securities(line)
 
     def moves_securities(self, line: StatementLine) -> bool:
         """Tell whether *line* moves securities and is posted."""
         return securities.is_posted(line, self.statement, self.exponent)
+
+    def is_kept(self, line: StatementLine) -> bool:
+        """Tell whether *line* is of money, and posts nothing."""
+        return why_kept(line, self.statement) is not None
 
     def legs_of(self, line: StatementLine) -> list[Leg]:
         """Return the postings of a *line* that moves securities."""
@@ -101,7 +105,7 @@ async def plan(
     account = await uow.accounts.get_by_name(name, currency)
     lines = counted((line for line in statement.lines if line.number not in refused), seen)
     new = await _new_lines(uow, lines, account)
-    posted = [each.line for each in new if moves_money(each.line)]
+    posted = [each.line for each in new if moves_money(each.line, statement)]
     ruled = [RuledLine(line.number, line.amount, line.payee or "", line.memo or "") for line in posted]
     proposals = await uow.rules.propose(ruled, account=account, currency=currency) if ruled else {}
     possible = await _possible(uow, posted, account)
@@ -171,7 +175,9 @@ def _decided(made: Plan, known: Mapping[int, str]) -> Iterator[LineDecision]:
             yield _new(made, line, head)
 
 
-def _why_kept(line: StatementLine, statement: Statement) -> str:
+def _why_nothing(line: StatementLine, statement: Statement) -> str:
+    if line.kind == "cash":
+        return why_kept(line, statement) or "its amount is zero"
     if line.movement is None:
         return "what it moves of securities is not known"
     if line.currency not in (None, statement.currency):
@@ -182,9 +188,9 @@ def _why_kept(line: StatementLine, statement: Statement) -> str:
 def _new(made: Plan, line: StatementLine, head: tuple[int, date, Decimal, str]) -> LineDecision:
     if made.moves_securities(line):
         return LineDecision(*head, "new", counter=next(leg[0] for leg in made.legs_of(line) if leg[0] != made.name))
-    if not moves_money(line):
-        reason = _why_kept(line, made.statement) if line.kind == "security" else "its amount is zero"
-        return LineDecision(*head, "new", reason=f"{reason}: it is kept, and posts nothing")
+    if not moves_money(line, made.statement):
+        reason = f"{_why_nothing(line, made.statement)}: it is kept, and posts nothing"
+        return LineDecision(*head, "new", reason=reason)
     proposal, possible = made.proposals.get(line.number), made.possible.get(line.number)
     return LineDecision(
         *head,

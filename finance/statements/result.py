@@ -26,6 +26,8 @@ class StatementResult:
             later statement of the file closes on the same day, as the next page of an MT940 does.
         securities: How many lines move securities in a way that is not known, or not in the currency of the account:
             they are stored and not posted.
+        kept: How many lines of money are stored and post nothing: in another currency than the account, or a correction
+            of an earlier line.
         pending: How many lines the bank announces as not booked yet; they are left out.
         matched: How many of the new lines were taken for entries that were there, and posted nothing.
         possible_matches: How many of the lines that were posted may be entries that were there: of the same amount on
@@ -44,6 +46,7 @@ class StatementResult:
     closing_on: date | None = None
     books_balance: Decimal | None = None
     securities: int = 0
+    kept: int = 0
     pending: int = 0
     adds_up: bool | None = None
     matched: int = 0
@@ -70,7 +73,8 @@ class StatementResult:
 class ImportResult:
     """What became of a file: its name, its format, and each of its statements in the order of the file.
 
-    `id` is that of the import, by which it can be undone; None where nothing was stored, as in a dry run.
+    `id` is that of the import, by which it can be undone; None where nothing was stored, as in a dry run. `remarks` are
+    the file's own.
     """
 
     file: str
@@ -78,6 +82,7 @@ class ImportResult:
     statements: tuple[StatementResult, ...]
     id: int | None = None
     is_dry_run: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def added(self) -> int:

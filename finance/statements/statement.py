@@ -56,6 +56,7 @@ class StatementLine:
             transaction code (`"PMNT-RCDT-ESCT"`) or the bank's own, in MT940 the type of transaction (`"NTRF"`).
         currency: What the line itself says its amount is in (ISO 4217, upper case); None says the statement's.
         movement: Of a line of kind `"security"` what it moves; None where that is not known, as in QIF.
+        corrects: The bank's id of an earlier line that this one replaces or takes back (OFX: CORRECTFITID).
         raw: Every element of the line by name, as the bank wrote it but for the white space around it: `"TRNAMT"`,
             nested ones as `"CURRENCY.CURSYM"`, a repeated one as `"MEMO[2]"`, text between elements as `"#text"`.
             In CAMT with attributes (`"Amt@Ccy"`), and with the details of every payment that the entry sums up
@@ -74,6 +75,7 @@ class StatementLine:
     currency: str | None = None
     raw: Mapping[str, str] = field(default_factory=dict, hash=False)
     movement: Movement | None = None
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,15 @@ class Statement:
 
     @property
     def adds_up(self) -> bool | None:
-        """Whether the opening balance and the lines lead to the closing balance; None without both balances.
+        """Whether the opening balance and the lines lead to the closing balance.
+
+        None without both balances, and where a line is in another currency.
 
         Statements of real banks do not always: it is told and refuses nothing.
         """
         if self.opening_balance is None or self.closing_balance is None:
+            return None
+        if any(line.currency not in (None, self.currency) for line in self.lines):
             return None
         return total([self.opening_balance, self.sum]) == self.closing_balance
 
@@ -145,6 +151,7 @@ class StatementFile:
         version: The format's version as the file states it (`"102"`, `"203"`; CAMT: `"08"`), None where it states none.
         sha256: Of the bytes of the file, in hexadecimal.
         institution: The bank's name, where the file has it.
+        remarks: What a user should know of the file, beside its lines.
     """
 
     name: str
@@ -153,3 +160,4 @@ class StatementFile:
     sha256: str
     institution: str | None
     statements: tuple[Statement, ...]
+    remarks: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_import_prints_what_became_of_each_statement(run: Run) -> None:
     outcome = run("import", SEVERAL, "--json")
 
     assert outcome.status == 0
-    assert list(outcome.document) == ["file", "format", "import", "dry_run", "statements"]
+    assert list(outcome.document) == ["file", "format", "import", "dry_run", "remarks", "statements"]
     assert (outcome.document["file"], outcome.document["format"]) == ("several-accounts.ofx", "ofx")
     assert outcome.document["statements"][1] == {
         "account": "Assets:Savings:200",
@@ -36,6 +37,7 @@ def test_import_prints_what_became_of_each_statement(run: Run) -> None:
         "opening_balance": None,
         "closing_balance": "1000.12",
         "closing_balance_matches": False,
+        "kept": 0,
         "matched": 0,
         "possible_matches": 0,
     }
@@ -241,8 +243,8 @@ def test_human_output_says_what_was_imported(run: Run) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_remarks_are_told_beside_the_result(run: Run, options: list[str]) -> None:
-    """Securities that are not posted, and a balance that does not match, are told with and without --json."""
+def test_remarks_are_told_beside_the_result(run: Run, options: list[str], tmp_path: Path) -> None:
+    """Lines that are not posted, what the file is to be known for, and a wrong balance: with and without --json."""
     securities = run("import", SAMPLES / "investment.ofx", *options)
     assert (
         "lines that move securities in a way that is not known or in another currency, kept but not posted: 1"
@@ -250,8 +252,18 @@ def test_remarks_are_told_beside_the_result(run: Run, options: list[str]) -> Non
     )
     assert securities.status == 0
 
+    splits = tmp_path / "splits.qif"
+    splits.write_text("!Type:Bank\nD1/31/26\nT-5\nSFood\n$-4\n^\n")
+    told = run("import", splits, "--currency", "EUR", "--account", "Assets:Till", *options)
+    assert "splits.qif: records whose splits do not add up to their amount (the first on line 2)" in told.err
+
     mismatch = run("import", SEVERAL, *options).message
     assert "the bank says 1000.12 EUR on 2026-08-31, the books say 0.12 (difference 1000.00)" in mismatch
+
+    francs = run("import", SAMPLES / "currencies.ofx", *options)
+    assert "lines in another currency than the account, or that correct an earlier line, kept but not posted: 1" in (
+        francs.err
+    )
 
 
 async def test_control_characters_of_a_bank_do_not_reach_the_terminal(run: Run, db: DatabaseManager) -> None:

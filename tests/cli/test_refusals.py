@@ -63,12 +63,14 @@ def test_a_ledger_needs_a_name(run: Run) -> None:
     assert "ledger's name" in run("import", CARD, "--ledger", "").message
 
 
-def test_file_that_cannot_be_booked_writes_nothing(run: Run) -> None:
+def test_file_that_cannot_be_booked_writes_nothing(run: Run, tmp_path: Path) -> None:
     """Bad input names file, line and reason; no line of it is in the books, and no account was opened."""
-    outcome = run("import", SAMPLES / "currencies.ofx", "--json")
+    fine = tmp_path / "fine.ofx"
+    fine.write_bytes((SAMPLES / "currencies.ofx").read_bytes().replace(b"-9.61", b"-9.615"))
+    outcome = run("import", fine, "--json")
 
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.message.startswith("currencies.ofx: transaction 2 (bank's id Y2) of 2026-08-06")
+    assert outcome.message.startswith("fine.ofx: transaction 3 (bank's id Y3) of 2026-08-07")
     assert run("accounts", "--json").document == []
     assert run("verify", "--json").document["entries"] == 0
 

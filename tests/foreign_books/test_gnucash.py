@@ -143,6 +143,17 @@ def test_a_database_without_days_beside_the_instants_is_read(file: Path) -> None
     assert books.entries[0].date == date(2020, 1, 1)
 
 
+@pytest.mark.parametrize("ending", ["-journal", "-wal"])
+def test_a_change_that_was_not_finished_refuses_the_file(file: Path, ending: str) -> None:
+    """What is in the file alone may be half of it; an empty one beside it has nothing to say."""
+    beside = file.with_name(file.name + ending)
+    beside.touch()
+    assert len(read_books(file).entries) == 2
+    beside.write_bytes(b"pages")
+    with pytest.raises(BooksFileError, match=f"{ending}' beside it has what was not finished"):
+        read_books(file)
+
+
 async def test_both_forms_make_the_same_entries(uow: UnitOfWork, file: Path) -> None:
     """The ids are of what an entry moves: books that were saved in the other form add nothing."""
     assert (await load_books(uow, read_books(file), decimals={"EUR": 3})).entries == 2
@@ -161,6 +172,7 @@ async def test_both_forms_make_the_same_entries(uow: UnitOfWork, file: Path) -> 
     ("statement", "reason"),
     [
         ("UPDATE splits SET value_denom = 0 WHERE guid = 's1'", "200000/0 in transaction 'T1' is no decimal number"),
+        ("UPDATE splits SET value_denom = -100 WHERE guid = 's1'", "200000/-100 in transaction 'T1' is no decimal"),
         ("UPDATE splits SET value_num = 1, value_denom = 3", "1/3 in transaction 'T1' is no decimal number"),
         ("UPDATE splits SET account_guid = 'gone' WHERE guid = 's1'", "names an account that is not there"),
         ("UPDATE splits SET account_guid = 'root' WHERE guid = 's1'", "is on a root account"),

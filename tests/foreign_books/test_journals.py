@@ -153,6 +153,22 @@ def test_what_beancount_complains_about_refuses_the_file(tmp_path: Path, lines: 
 
 
 @beancount
+async def test_what_beancount_divides_is_as_exact_as_amounts_can_be(uow: UnitOfWork, tmp_path: Path) -> None:
+    """A lot of a total cost whose money is left to beancount is off by its 28 digits: a residual, and told."""
+    opened = ["2019-01-01 open Assets:A", "2019-01-01 open Assets:B"]
+    bought = ['2019-01-02 * "x"', "  Assets:A  3 ACME {{100.00 USD}}", "  Assets:B"]
+    paid = ['2019-01-03 * "y"', "  Assets:A  3 EUR @@ 4.00 USD", "  Assets:B"]
+    found = await load_books(uow, read_books(written(tmp_path / "books.beancount", [*opened, *bought, *paid])))
+
+    assert (await balances(uow))["Assets:B", "USD"] == -104
+    assert found.residuals == {"USD": Decimal("-1.1E-26")}
+    assert (await uow.reports.verify()).is_clean
+    spelt = [*opened, '2019-01-02 * "x"', "  Assets:A  (10/3) USD", "  Assets:B"]
+    with pytest.raises(BooksFileError, match="27 decimals, and USD has 2"):
+        await load_books(uow, read_books(written(tmp_path / "spelt.beancount", spelt)))
+
+
+@beancount
 def test_a_complaint_about_an_included_file_names_that(tmp_path: Path) -> None:
     """Its own line counts."""
     written(tmp_path / "more.beancount", ["", "2019-01-01 open assets:A"])
@@ -234,6 +250,13 @@ async def test_a_journal_of_ledger(uow: UnitOfWork, tmp_path: Path) -> None:
     }  # fmt: skip
     assert await labels(uow, bought) == ("Broker & <Co>", [])
     assert bought.postings[0].memo == "Paris"
+
+
+@ledger
+def test_a_posting_of_ledger_with_a_date_of_its_own_does_not_date_its_entry(tmp_path: Path) -> None:
+    """The entry keeps its day, and the posting's is told, as with hledger."""
+    books = read_books(written(tmp_path / "books.ledger", ["2019/01/02 x", "  a  1 EUR  ; [2019/01/10]", "  b"]))
+    assert ([entry.date for entry in books.entries], len(books.remarks)) == ([date(2019, 1, 2)], 1)
 
 
 @ledger

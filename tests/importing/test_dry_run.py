@@ -73,14 +73,14 @@ async def test_duplicates_are_explained(unit: UnitOfWork) -> None:
 
 async def test_lines_that_keep_a_file_out_are_all_told(unit: UnitOfWork) -> None:
     """The import itself stops at the first; a dry run says each, and goes on."""
-    bad = file(statement(line("1.005", "A"), line("1"), line("2", currency="CHF")))
+    bad = file(statement(line("1.005", "A"), line("1"), line("2.005", "B")))
 
     result = await import_statements(unit, bad, dry_run=True)
 
     assert [each.decision for each in result.statements[0].decisions] == ["refused", "new", "refused"]
     assert (result.refused, result.added, result.statements[0].duplicates) == (2, 1, 0)
     assert "2 decimals of EUR" in (result.statements[0].decisions[0].reason or "")
-    assert "in CHF" in (result.statements[0].decisions[2].reason or "")
+    assert "amount 2.005" in (result.statements[0].decisions[2].reason or "")
     with pytest.raises(StatementFileError, match=r"1\.005"):
         await import_statements(unit, bad)
 

@@ -105,6 +105,30 @@ async def test_equal_lines_are_counted_over_all_statements_of_a_file(unit: UnitO
     assert await count(unit, StoredStatement) == 2
 
 
+async def test_statement_that_a_file_has_twice_is_imported_once(unit: UnitOfWork) -> None:
+    """Downloads that were joined: its balances say that it cannot follow itself, and the file tells of the copy."""
+    august = statement(line("-2.50"), opening_balance=Decimal(10), closing_balance=Decimal("7.50"))
+    september = statement(line("-2.50"), opening_balance=Decimal("7.50"), closing_balance=Decimal(5))
+    found = await import_statements(unit, file(august, september, august, september))
+
+    assert ([each.added for each in found.statements], await balance(unit, CHECKING)) == ([1, 1], "-5.00")
+    assert found.remarks == ("statements that are copies of an earlier one in it, left out: 2",)
+
+
+async def test_equal_statements_that_may_follow_each_other_are_two(unit: UnitOfWork) -> None:
+    """Another page led back to where the first began, or nothing says where they begin."""
+    out = statement(line("-2.50"), opening_balance=Decimal(10), closing_balance=Decimal("7.50"))
+    back = statement(line("2.50"), opening_balance=Decimal("7.50"), closing_balance=Decimal(10))
+    found = await import_statements(unit, file(out, back, out))
+    assert (found.added, found.remarks, await balance(unit, CHECKING)) == (3, (), "-2.50")
+
+    level = statement(line("1"), line("-1"), opening_balance=Decimal(0), closing_balance=Decimal(0), account="4712")
+    report = statement(line("-2.50", "A"), line("-1"), account="4713")
+    found = await import_statements(unit, file(level, level, report, report))
+    assert (found.added, len(found.remarks)) == (8, 1)
+    assert "same id of the bank, date and amount, each taken for another one: 1;" in found.remarks[0]
+
+
 async def test_equal_lines_of_two_accounts_are_two(unit: UnitOfWork) -> None:
     """Lines are counted account by account."""
     same = line("-2.50", "SAME")

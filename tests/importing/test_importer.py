@@ -15,7 +15,7 @@ from finance.models import StatementLine as StoredLine
 from finance.statements import StatementFile, importer
 from finance.statements.importer import import_statements
 
-from .files import CHECKING, FIRST, bring, count, file, line, statement
+from .files import CHECKING, FIRST, balance, bring, count, file, line, statement, stored_lines
 
 
 async def assert_refused(uow: UnitOfWork, bad: StatementFile, reason: str) -> None:
@@ -37,11 +37,42 @@ async def test_amount_finer_than_its_currency_is_refused(unit: UnitOfWork) -> No
     )
 
 
-async def test_line_in_another_currency_than_its_account_is_refused(unit: UnitOfWork) -> None:
-    """Its amount would be counted in the wrong currency; lines that move nothing are kept."""
-    bad = file(statement(line("1.00"), line("-30", "Y2", currency="CHF")))
-    await assert_refused(unit, bad, r"transaction 2 \(bank's id Y2\) .* in CHF, its account in EUR")
-    assert (await bring(unit, line("0", currency="CHF"), line("-1", currency="EUR"))).added == 2
+async def test_line_in_another_currency_than_its_account_is_kept_and_told(unit: UnitOfWork) -> None:
+    """Nothing says to the last digit what it moved on the account: it posts nothing, and the rest of the file does."""
+    mixed = file(
+        statement(
+            line("1.00"), line("-30", "Y2", currency="CHF", raw={"TRNAMT": "-30"}), line("0", currency="CHF"),
+            line("-2", currency="EUR"), opening_balance=Decimal(0), closing_balance=Decimal(-40),
+        )
+    )  # fmt: skip
+    dry = (await import_statements(unit, mixed, dry_run=True)).statements[0]
+    result = (await import_statements(unit, mixed)).statements[0]
+    again = (await import_statements(unit, mixed)).statements[0]
+
+    assert [each.reason for each in dry.decisions][1:3] == [
+        "its amount is in CHF, its account in EUR, and what it moved on the account is not stated exactly:"
+        " it is kept, and posts nothing",
+        "its amount is zero: it is kept, and posts nothing",
+    ]
+    assert (result.lines, result.added, result.kept, result.adds_up, again.added) == (4, 4, 1, None, 0)
+    assert (await balance(unit, CHECKING), result.closing_balance_matches) == ("-1.00", False)
+    assert [(each.kind, each.amount, each.entry_id is None) for each in await stored_lines(unit)][1] == (
+        "security", 0, True,
+    )  # fmt: skip
+    assert (await stored_lines(unit))[1].raw == {"TRNAMT": "-30"}
+    (state,) = await unit.reconciliation.statements()
+    assert (state.lines, state.unmatched) == (2, 0)
+
+
+async def test_correction_is_kept_and_told(unit: UnitOfWork) -> None:
+    """What a bank corrects is in the books: posting the correction beside it would count it twice."""
+    await bring(unit, line("-10.00", "A"))
+    correction = file(statement(line("-12.00", "B", corrects="A"), line("5.00", "C")))
+    dry = (await import_statements(unit, correction, dry_run=True)).statements[0]
+    result = (await import_statements(unit, correction)).statements[0]
+
+    assert (result.added, result.kept, await balance(unit, CHECKING)) == (2, 1, "-5.00")
+    assert (dry.decisions[0].reason or "").startswith("it corrects the line with the bank's id A")
 
 
 async def test_unknown_currency_is_refused(unit: UnitOfWork) -> None:

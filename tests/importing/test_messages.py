@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from finance import DatabaseManager, Ledger
-from finance.errors import StatementFileError
 from finance.statements import ImportResult, StatementFile, import_statements, parse_statements, read_statements
 from tests.test_statements_realdata import ABSENT, FOLDER
 
@@ -75,14 +74,15 @@ async def test_accounts_are_named_by_what_the_format_says(db: DatabaseManager, b
     ]
 
 
-async def test_entry_in_another_currency_is_refused(db: DatabaseManager, books: Ledger) -> None:
-    """An account has one currency, and nothing of the file is imported."""
+async def test_entry_in_another_currency_posts_nothing(db: DatabaseManager, books: Ledger) -> None:
+    """An account has one currency: the entry is kept as it came, and counted."""
     data = CAMT.read_bytes().replace(b'"EUR">42.10', b'"USD">42.10')
 
-    with pytest.raises(StatementFileError, match=r"transaction 1 \(bank's id H0803001\) .* in USD, its account in EUR"):
-        await bring(db, books, parse_statements(data, name="x.xml"))
+    result = await bring(db, books, parse_statements(data, name="x.xml"))
 
-    assert await db.fetchval("SELECT count(*) FROM accounts") == 0
+    assert [each.kept for each in result.statements] == [1, 0]
+    kept = "SELECT raw ->> 'Amt' FROM statement_lines WHERE bank_id = 'H0803001' AND entry_id IS NULL AND amount = 0"
+    assert await db.fetchval(kept) == "42.10"
 
 
 @pytest.mark.parametrize("paths", [sorted(REAL)] if REAL else [pytest.param([], marks=ABSENT)], ids=["all"])

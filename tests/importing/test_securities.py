@@ -91,6 +91,41 @@ def test_what_aggregates_move() -> None:
     assert {each.movement.security for each in file.statements[0].lines if each.movement} == {"US0000000101"}
 
 
+def test_signs_that_brokers_leave_out() -> None:
+    """A purchase brings and a sale takes away, whatever is written; both signs turned round take it back."""
+    buy = "<BUYSTOCK><INVBUY>{{}}<UNITS>{}<TOTAL>{}</INVBUY><BUYTYPE>BUY</BUYSTOCK>"
+    sell = "<SELLSTOCK><INVSELL>{{}}<UNITS>{}<TOTAL>{}</INVSELL><SELLTYPE>SELL</SELLSTOCK>"
+    reinvest = "<REINVEST>{{}}<INCOMETYPE>DIV<TOTAL>{1}<UNITS>{0}</REINVEST>"
+    written = [
+        (buy, "10", "50"), (buy, "-10", "50"), (buy, "-10", "-50"), (sell, "10", "50"), (sell, "10", "-50"),
+        (sell, "-10", "-0.50"), (reinvest, "2", "9"), (reinvest, "-2", "9"),
+    ]  # fmt: skip
+
+    assert moved(read(*(text.format(units, total) for text, units, total in written))) == [
+        ("exchange", "10", "-50"),
+        ("exchange", "-10", "50"),
+        None,
+        ("exchange", "-10", "50"),
+        ("exchange", "10", "-50"),
+        ("exchange", "-10", "-0.50"),
+        ("reinvest", "2", "-9"),
+        ("reinvest", "-2", "9"),
+    ]
+
+
+def test_fractions_of_a_split_are_paid_out_and_short_positions_are_owed() -> None:
+    """The money of FRACCASH comes to the account; a short position that comes in is less of the security."""
+    transfer = "<TRANSFER>{{}}<UNITS>{}<TFERACTION>{}<POSTYPE>SHORT</TRANSFER>"
+    file = read(
+        "<SPLIT>{}<OLDUNITS>3<NEWUNITS>1<NUMERATOR>1<DENOMINATOR>2<FRACCASH>4.20</SPLIT>",
+        transfer.format(4, "IN"), transfer.format(-4, "IN"), transfer.format(4, "OUT"),
+    )  # fmt: skip
+
+    assert moved(file) == [
+        ("exchange", "-2", "4.20"), ("transfer", "-4", "0"), ("transfer", "-4", "0"), ("transfer", "4", "0"),
+    ]  # fmt: skip
+
+
 async def test_securities_are_posted_through_conversion_accounts(unit: UnitOfWork) -> None:
     """The account holds money and security under one name; the money is what the broker says."""
     result = await bring(

@@ -124,6 +124,7 @@ async def _import(
 
 def remarks(result: ImportResult) -> Iterator[str]:
     """Yield what the user should know of an import that went well: what was left out, and what does not add up."""
+    yield from (f"{result.file}: {remark}" for remark in result.remarks)
     if result.refused:
         yield f"{result.file}: lines that keep the file out, so that nothing of it would be imported: {result.refused}"
     listed = sum(statement.currency is None for statement in result.statements)
@@ -138,6 +139,11 @@ def _remarks_on(statement: StatementResult) -> Iterator[str]:
         yield (
             f"{statement.account}: lines that move securities in a way that is not known or in another currency,"
             f" kept but not posted: {statement.securities} (--dry-run says why)"
+        )
+    if statement.kept:
+        yield (
+            f"{statement.account}: lines in another currency than the account, or that correct an earlier line,"
+            f" kept but not posted: {statement.kept} (--dry-run says why)"
         )
     if statement.possible_matches:
         yield (

@@ -53,8 +53,15 @@ def read_sqlite(path: Path, *, timeout: float) -> Books:
     """Read the books in the file at *path*, which is not changed, nor anything beside it.
 
     Raises:
-        BooksFileError: It is damaged, no file of GnuCash, or takes too long.
+        BooksFileError: It is damaged, no file of GnuCash, or takes too long; or a change to it was not finished, of
+            which a file beside it tells.
     """
+    for ending in ("-journal", "-wal"):
+        beside = path.with_name(path.name + ending)
+        if beside.exists() and beside.stat().st_size:
+            raise BooksFileError(
+                path.name, f"{beside.name!r} beside it has what was not finished: open it in GnuCash and close it again"
+            )
     try:
         with contextlib.closing(_opened(path, timeout)) as connection:
             return _read(connection, path.name)

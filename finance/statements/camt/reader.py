@@ -19,6 +19,8 @@ _OWNER = "the statement"
 #: Booked balances: of the beginning (PRCD is the closing balance of the statement before), and of the end.
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = ("CLBD",)
+#: The versions whose definitions were read; another one is read by the same names, and told.
+_VERSIONS = frozenset(f"{number:02d}" for number in range(1, 14))
 #: Account types that have a counterpart in OFX, whose words are ours.
 _KINDS = {"CACC": "CHECKING", "SVGS": "SAVINGS", "MOMA": "MONEYMRKT"}
 
@@ -42,7 +44,13 @@ class _Read:
         else:
             self.pending += 1
 
+    def remarks(self) -> tuple[str, ...]:
+        if self.version is None or self.version in _VERSIONS:
+            return ()
+        return (f"version {self.version} of the message is not known here; it was read as those before it",)
+
     def _end(self, element: Element) -> None:
+        _check_known(element)
         self.statements.append(_statement(element, tuple(self.lines), self.pending))
         self.lines, self.pending = [], 0
         self.formats.add(CONTAINERS[element.name])
@@ -73,7 +81,15 @@ def read_camt(data: bytes, name: str) -> StatementFile:
         sha256=hashlib.sha256(data).hexdigest(),
         institution=read.institution,
         statements=tuple(read.statements),
+        remarks=read.remarks(),
     )
+
+
+def _check_known(element: Element) -> None:
+    """Refuse what has the amount and the sign of an entry, under a name that no version has."""
+    for child in element.children():
+        if child.name not in (ENTRY, "Bal") and child.child("Amt") and child.child("CdtDbtInd"):
+            raise FlawError(f"<{child.name}> in {element.name} is unknown, and may be an entry", child.line)
 
 
 def _statement(element: Element, lines: tuple[StatementLine, ...], pending: int) -> Statement:

@@ -28,10 +28,11 @@ class Booked:
 
 
 class CellReader:
-    """Reads the rows of one table."""
+    """Reads the rows of one table, whose amounts are in *currency* where neither it nor the profile says it."""
 
-    def __init__(self, profile: CsvProfile, header: Header) -> None:
+    def __init__(self, profile: CsvProfile, header: Header, currency: str | None = None) -> None:
         self._profile = profile
+        self._currency = profile.currency or currency
         self._names = header.names
         self._needed = len("\0".join(header.names).rstrip("\0").split("\0"))  # nameless last columns may be missing
         self._date = date_reader(profile.date_format)
@@ -65,7 +66,7 @@ class CellReader:
         """
         self._check_width(row)
         currency = self._text(row, "currency")
-        currency = self._convert(row, "currency", _code) if currency else self._profile.currency
+        currency = self._convert(row, "currency", _code) if currency else self._currency
         line = StatementLine(
             number=0,
             date=self._convert(row, "date", self._date),

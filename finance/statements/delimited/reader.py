@@ -34,21 +34,21 @@ def read_csv(data: bytes, name: str, profile: CsvProfile, currency: str | None =
     """
     text = decoded(data, profile.encoding, "say the profile's `encoding`")
     groups: dict[tuple[str, str | None], list[Booked]] = {}
-    for booked in _booked(text, profile):
-        groups.setdefault((booked.account, booked.currency or currency), []).append(booked)
+    for booked in _booked(text, profile, currency):
+        groups.setdefault((booked.account, booked.currency), []).append(booked)
     if not groups:
         raise FlawError("the table has no rows")
     statements = tuple(_statement(profile, *key, lines) for key, lines in groups.items())
     return StatementFile(name, "csv", None, hashlib.sha256(data).hexdigest(), None, statements)
 
 
-def _booked(text: str, profile: CsvProfile) -> Iterator[Booked]:
+def _booked(text: str, profile: CsvProfile, currency: str | None) -> Iterator[Booked]:
     rows = rows_of(text, profile)
     first = next(rows, None)
     if first is None:
         return
     header = Header.of(first.cells if profile.has_header else [str(index + 1) for index in range(len(first.cells))])
-    reader = CellReader(profile, header)
+    reader = CellReader(profile, header, currency)
     last: deque[Row] = deque()
     for row in rows if profile.has_header else itertools.chain([first], rows):
         last.append(row)

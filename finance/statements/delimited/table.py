@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from finance.statements.decoding import lines_of
 from finance.statements.delimited.profile import Column, CsvProfile
 from finance.statements.flaw import FlawError, plain
 
 #: More rows are refused: each takes about a kilobyte of memory when it is read.
 MOST_ROWS = 500_000
 _MOST_CELLS = 1_000
+#: Cells of all rows together, also empty ones: each is in the raw of its line.
+MOST_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,30 @@ def rows_of(text: str, profile: CsvProfile) -> Iterator[Row]:
 
     Raises:
         FlawError: A quote is never closed, or something follows one; a cell is larger than 128 KiB; a row has more
-            than 1,000 cells; there are more than `MOST_ROWS`.
+            than 1,000 cells; there are more than `MOST_ROWS`, or `MOST_CELLS` in all, which are counted before the
+            first row is yielded.
     """
-    lines = io.StringIO(text, newline="")
-    for _ in range(profile.skip_lines):
-        lines.readline()
+    # Cells may hold line breaks and delimiters: there are at most as many rows and cells as these.
+    lines = text.count("\n") + 1
+    if lines > MOST_ROWS or lines + text.count(profile.delimiter) > MOST_CELLS:
+        _check_size(text, profile)
+    yield from _rows(text, profile)
+
+
+def _check_size(text: str, profile: CsvProfile) -> None:
+    cells = 0
+    for number, row in enumerate(_rows(text, profile), start=1):
+        cells += len(row.cells)
+        if number > MOST_ROWS or cells > MOST_CELLS:
+            how = f"{MOST_ROWS:,} rows or {MOST_CELLS:,} cells"
+            raise FlawError(f"the table has more than {how}; export a shorter period", row.line)
+
+
+def _rows(text: str, profile: CsvProfile) -> Iterator[Row]:
+    lines = itertools.islice(lines_of(text), profile.skip_lines, None)
     options: dict[str, Any] = {"quotechar": profile.quote} if profile.quote else {"quoting": csv.QUOTE_NONE}
     reader = csv.reader(lines, delimiter=profile.delimiter, strict=True, **options)
-    count, begin = 0, profile.skip_lines + 1
+    begin = profile.skip_lines + 1
     try:
         for cells in reader:
             if len(cells) > _MOST_CELLS:
@@ -83,9 +102,6 @@ def rows_of(text: str, profile: CsvProfile) -> Iterator[Row]:
             row = Row(begin, tuple(map(str.strip, cells)))
             begin = profile.skip_lines + reader.line_num + 1
             if any(row.cells):
-                count += 1
                 yield row
-            if count > MOST_ROWS:
-                raise FlawError(f"the table has more than {MOST_ROWS:,} rows; export a shorter period")
     except csv.Error as error:
         raise FlawError(f"the row that begins here is damaged: {error}", begin) from error

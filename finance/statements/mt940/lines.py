@@ -63,7 +63,7 @@ def read_line(group: Sequence[Field], number: int, currency: str) -> StatementLi
     field = group[0]
     if sum(len(each.whole) for each in group) > _LONGEST:
         raise FlawError(f"transaction {number}: its text has more than {_LONGEST:,} characters", field.line)
-    parts = subfields(field, _grammatical(field), "STATEMENT")
+    parts = _parts(field)
     details = read_details([line for each in group[1:] if each.tag == "86" for line in each.lines])
     try:
         mark = (parts["status"] or "").upper()
@@ -83,19 +83,36 @@ def read_line(group: Sequence[Field], number: int, currency: str) -> StatementLi
 
 
 def _type(parts: Mapping[str, str | None]) -> str:
-    """Return the type of transaction, without which nobody knows where the amount before it ends."""
-    if parts["id"] is None:
+    """Return the type of transaction, without which nobody knows where the amount before it ends.
+
+    It is S, N or F and three more; some banks write other letters. Others with digits are an amount that was damaged:
+    "10,O5NMSC" is not 10 of the type O5NM.
+    """
+    written = (parts["id"] or "").strip().upper()
+    if not written:
         raise ValueError("the type of transaction is missing behind the amount")
-    return parts["id"].strip().upper()
+    if written[0] not in "SNF" and not written.isalpha():
+        raise ValueError(f"{written!r} behind the amount is no type of transaction")
+    return written
 
 
-def _grammatical(field: Field) -> str:
-    """Return the lines of *field* that the format has: one, and one of supplementary details.
+def _parts(field: Field) -> Mapping[str, str | None]:
+    """Return the subfields of *field*, in the lines that the format has: one, and one of supplementary details.
 
-    Some banks break the first before its amount, and some write more details, which are in `raw` only.
+    Some banks break the first before its amount, and some write more details, which are in `raw` only. Some write a
+    longer reference than SWIFT allows (an IBAN, as ASN Bank), or longer details.
     """
     lines = [line.rstrip() for line in field.lines if line.strip()]
-    return "\n".join(lines[: 2 if "," in field.text else 3])
+    try:
+        return subfields(field, "\n".join(lines[: 2 if "," in field.text else 3]), "STATEMENT")
+    except FlawError:
+        if len(lines) == 1 or "," not in field.text:
+            raise
+    parts = dict(subfields(field, lines[0], "STATEMENT"))
+    written = (parts["customer_reference"] or "") + (parts["extra_details"] or "")
+    reference, _, bank_reference_ = written.partition("//")
+    parts["bank_reference"] = parts["bank_reference"] or bank_reference_ or None
+    return parts | {"customer_reference": reference, "extra_details": lines[1]}
 
 
 def _name(parts: Mapping[str, str | None], field: Field) -> str | None:

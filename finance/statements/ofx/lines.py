@@ -15,7 +15,7 @@ from finance.statements.ofx.movements import read_movement
 from finance.statements.ofx.tree import Element
 from finance.statements.ofx.values import amount, calendar_date
 from finance.statements.statement import StatementLine
-from finance.statements.values import currency
+from finance.statements.values import bank_reference, currency
 
 _PERIOD = ("DTSTART", "DTEND")
 
@@ -71,6 +71,7 @@ def _cash(element: Element, number: int, beside: Mapping[str, str] | None = None
         check_number=element.value("CHECKNUM"),
         currency=_currency(owner, element),
         raw={**(beside or {}), **element.flattened()},
+        corrects=bank_reference(element.value("CORRECTFITID")),
     )
 
 
@@ -109,9 +110,9 @@ def _currency(owner: str, element: Element) -> str | None:
 
 
 def _payee(element: Element) -> str | None:
-    """Return NAME, or the name in PAYEE, of which a line has one or the other."""
+    """Return NAME, or the name in PAYEE, of which a line has one or the other; or else the long name beside them."""
     payee = element.child("PAYEE")
-    return element.value("NAME") or (payee.value("NAME") if payee else None)
+    return element.value("NAME") or (payee.value("NAME") if payee else None) or element.value("EXTDNAME")
 
 
 def _owner(what: str, number: int, bank_id: str | None) -> str:

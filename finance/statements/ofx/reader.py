@@ -81,6 +81,8 @@ def _statement(element: Element) -> Statement:
 
 
 def _balance(element: Element) -> Element | None:
+    if sum(child.name == "LEDGERBAL" for child in element.children) > 1:
+        raise FlawError(f"{_OWNER}: LEDGERBAL is there more than once", element.line)
     balance = element.child("LEDGERBAL")
     if balance and balance.child("BALAMT") is None:  # an empty one claims nothing; without one, a tag was lost
         raise FlawError(f"{_OWNER}: LEDGERBAL has no BALAMT", balance.line)

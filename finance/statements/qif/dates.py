@@ -10,7 +10,7 @@ from finance.statements.dates import DateOrder, calendar_date, full_year, possib
 from finance.statements.flaw import FlawError, shown
 
 _YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})")
-_YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})(?:\2|(')|(?=['])')([0-9]{4}|[0-9]{1,2})")
+_YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})(?:\2|')([0-9]{4}|[0-9]{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class WrittenDate:
 
 
 def written_date(text: str, line: int) -> WrittenDate:
-    """Take a date apart. A year of two digits behind an apostrophe is of this century, as Quicken writes it.
+    """Take a date apart. An apostrophe before the year says nothing: programs differ in the century that it means.
 
     Raises:
         FlawError: It is no date.
@@ -49,9 +49,8 @@ def written_date(text: str, line: int) -> WrittenDate:
     found = _YEAR_LAST.fullmatch(bare)
     if found is None:
         raise FlawError(f"D {shown(text)} is not a date", line)
-    year = int(found[5])
-    if len(found[5]) <= 2:
-        year = 2000 + year if found[4] else full_year(year)
+    year = int(found[4])
+    year = full_year(year) if len(found[4]) <= 2 else year
     return WrittenDate(text, line, year, int(found[1]), int(found[3]), year_first=False)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from finance.money import total
 from finance.statements.amounts import AmountFormat, separators
 from finance.statements.dates import DateOrder
 from finance.statements.decoding import decoded
@@ -44,7 +45,8 @@ def read_qif(data: bytes, name: str, unstated: Unstated) -> StatementFile:
         raise FlawError("the file holds no lines of an account")
     reader = _Reader(contents, unstated)
     statements = tuple(map(reader.statement, contents.sections))
-    return StatementFile(name, "qif", None, hashlib.sha256(data).hexdigest(), None, statements)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return StatementFile(name, "qif", None, sha256, None, statements, tuple(reader.remarks()))
 
 
 def _check_named(sections: tuple[Section, ...]) -> None:
@@ -79,6 +81,15 @@ class _Reader:
         self._order = order_of([each.date for dated in self._dated.values() for each in dated], told)
         self._amounts = _amount_format(contents.sections, unstated)
         self._currency = unstated.currency
+        self._uneven: list[int] = []
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what is to be said of the statements that were read."""
+        if self._uneven:
+            yield (
+                f"records whose splits do not add up to their amount (the first on line {self._uneven[0]}), of which"
+                f" the amount counts: {len(self._uneven)}"
+            )
 
     def statement(self, section: Section) -> Statement:
         read = self._cash if section.kind in CASH else self._security
@@ -93,10 +104,13 @@ class _Reader:
 
     def _cash(self, number: int, dated: _Dated) -> StatementLine:
         record = dated.record
+        amount = self._amount(record)
+        if (splits := self._splits(record)) and total(splits) != amount:
+            self._uneven.append(record.line)
         return StatementLine(
             number=number,
             date=dated.date.in_order(self._order),
-            amount=self._amount(record),
+            amount=amount,
             payee=record.text("P"),
             memo=record.text("M"),
             check_number=record.text("N"),
@@ -125,11 +139,14 @@ class _Reader:
             raise FlawError(f"the record has two amounts, T {found['T']:f} and U {found['U']:f}", record.line)
         return amounts[0]
 
+    def _splits(self, record: Record) -> list[Decimal]:
+        return [self._read("$", text, line) for code, text, line in record.fields if code == "$" and text]
+
     def _value(self, code: str, record: Record) -> Decimal | None:
         value = record.value(code)
-        if value is None:
-            return None
-        text, line = value
+        return None if value is None else self._read(code, *value)
+
+    def _read(self, code: str, text: str, line: int) -> Decimal:
         try:
             return self._amounts.amount(text, self._currency)
         except ValueError as error:

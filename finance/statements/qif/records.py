@@ -6,11 +6,11 @@ what Quicken, Microsoft Money, GnuCash and banks write.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from finance.statements.decoding import lines_of
 from finance.statements.flaw import FlawError, shown
 
 #: Sections of accounts with lines of money, and the kind that the importer knows them by.
@@ -26,8 +26,8 @@ SECURITIES = {"invst": "INVESTMENT", "port": "INVESTMENT", "401(k)/403(b)": "INV
 _LISTS = frozenset(
     ("cat", "class", "memorized", "security", "prices", "budget", "tag", "template", "payee", "envelope")
 )
-#: More fields are refused; ten of them are a long record, and each takes a fifth of a kilobyte.
-MOST_FIELDS = 3_000_000
+#: More fields are refused; ten of them are a long record, and each takes half a kilobyte with what is made of it.
+MOST_FIELDS = 1_500_000
 
 
 @dataclass(slots=True)
@@ -76,12 +76,33 @@ def contents_of(text: str) -> Contents:
     """Take *text* apart. Lists of categories, prices and so on are left out.
 
     Raises:
-        FlawError: A record is cut off, stands in no section, or the section is of an unknown kind.
+        FlawError: A record is cut off, stands in no section, or the section is of an unknown kind; or there are more
+            than `MOST_FIELDS`, which are counted before anything is kept.
     """
+    if text.count("\n") >= MOST_FIELDS:
+        _check_size(text)
     parser = _Parser()
-    for number, line in enumerate(io.StringIO(text), start=1):  # no list of all lines, of which there may be millions
+    for number, line in enumerate(lines_of(text), start=1):
         parser.feed(line.strip(), number)
     return parser.end()
+
+
+def _check_size(text: str) -> None:
+    count, is_list = 0, False
+    for number, line in enumerate(lines_of(text), start=1):
+        bare = line.strip()
+        if bare.startswith("!"):
+            is_list = _split(bare[1:])[1] in _LISTS
+        else:
+            count += not is_list and bare not in ("", "^")
+        if count > MOST_FIELDS:
+            raise FlawError(f"the file has more than {MOST_FIELDS:,} fields; export a shorter period", number)
+
+
+def _split(head: str) -> tuple[str, str]:
+    """Return the word of a header and the kind behind its colon, both in lower case."""
+    word, _, kind = head.lower().partition(":")
+    return word.strip(), " ".join(kind.split())
 
 
 class _Parser:
@@ -92,7 +113,6 @@ class _Parser:
         self._record: Record | None = None
         self._accounts: list[Record] = []
         self._order: str | None = None
-        self._count = 0
 
     def feed(self, line: str, number: int) -> None:
         """Take the next line."""
@@ -110,12 +130,13 @@ class _Parser:
             FlawError: The last record has no end.
         """
         self._check_closed()
+        self._check_accounts()
         return Contents(tuple(section for section in self._sections if section.records), self._order)
 
     def _head(self, head: str, number: int) -> None:
         self._check_closed()
-        word, _, kind = head.lower().partition(":")
-        kind = " ".join(kind.split())
+        self._check_accounts()
+        word, kind = _split(head)
         if word == "account":
             self._accounts = []
             self._records, self._is_list = self._accounts, False
@@ -149,9 +170,6 @@ class _Parser:
             self._record = Record(number)
         # X marks what Quicken for Windows added; the letter behind it says what.
         width = 2 if line[0] == "X" and len(line) > 1 else 1
-        self._count += 1
-        if self._count > MOST_FIELDS:
-            raise FlawError(f"the file has more than {MOST_FIELDS:,} fields; export a shorter period", number)
         self._record.fields.append((line[:width], line[width:].strip(), number))
 
     def _close(self) -> None:
@@ -162,6 +180,11 @@ class _Parser:
     def _check_closed(self) -> None:
         if self._record is not None:
             raise FlawError("the record that begins here has no end (^); the file was cut off", self._record.line)
+
+    def _check_accounts(self) -> None:
+        for account in self._accounts:
+            if account.text("N") is None:
+                raise FlawError("a record below !Account has no name (N); is a !Type: before it missing?", account.line)
 
 
 def raw_of(record: Record) -> dict[str, str]:
