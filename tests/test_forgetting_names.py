@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -253,6 +254,8 @@ STANDS = [
     ("Max Mustermann", "Max\u00a0Mustermann", True),
     ("Max Mustermann", "Max M", False),
     ("王明", "付款给王明先生", True),
+    ("Jo\u3000Lee", "JO\u3000LEE", True),
+    ("Jo\u202fLee", "to JO LEE.", True),
     ("a.b*c", "axbbc", False),
     ("(x) [y] {z}", "to (X) [Y] {Z}", True),
     (r"back\slash", r"a BACK\SLASH here", True),
@@ -271,6 +274,38 @@ async def test_where_a_name_stands(each_db: DatabaseManager) -> None:
         found.append((name, text, (await each_db.ledgers.redact(ledger, payee=name)).entries == 1))
 
     assert found == STANDS
+
+
+async def test_what_the_library_calls_its_details_is_no_word_of_an_entry(db: DatabaseManager) -> None:
+    """A payee may be called as a key of details that each entry of a schedule has, and each that a rule decided."""
+    ledger = await db.ledgers.create("Household", base_currency="EUR")
+    async with db.unit_of_work(ledger) as uow:
+        books = await open_books(uow)
+        for name in ("Rule", "Schedule", "Occurs_On", "Program", "Book.xml"):
+            await uow.payees.create(name)
+        lines = [NewPosting(books.food, 1), NewPosting(books.checking, -1)]
+        details = {"rule": 1, "schedule": "x", "occurs_on": "y", "from": {"program": "gnucash", "file": "book.xml"}}
+        await uow.journal.post(NewEntry(TODAY, "Something", lines, details=details))
+
+    found = [
+        (await db.ledgers.redact(ledger, payee=name, dry_run=True)).entries
+        for name in ("Rule", "Schedule", "Occurs_On", "Program", "Book.xml")
+    ]
+
+    assert found == [0, 0, 0, 0, 1]
+
+
+async def test_a_dry_run_tells_and_takes_nothing(db: DatabaseManager) -> None:
+    """The same counts as when it is done, and the books are as they were."""
+    ledger = await filled(db)
+    before = await columns_that_name(db, NAME, ALIAS)
+
+    told = await db.ledgers.redact(ledger, payee=NAME, dry_run=True)
+
+    assert await columns_that_name(db, NAME, ALIAS) == before
+    assert await db.fetchval("SELECT count(*) FROM redactions") == 0
+    done = await db.ledgers.redact(ledger, payee=NAME)
+    assert replace(told, id=done.id, redacted_at=done.redacted_at) == done
 
 
 async def test_a_payee_whose_name_has_the_other_in_it_goes_with_it(db: DatabaseManager) -> None:

@@ -123,6 +123,7 @@ class Ledgers:
         entries: Iterable[JournalEntry | UUID] | None = None,
         payee: Payee | str | None = None,
         through: date | None = None,
+        dry_run: bool = False,
     ) -> Redacted:
         """Take the words out of entries, for good, and leave their money, dates and accounts as they are.
 
@@ -141,6 +142,8 @@ class Ledgers:
             through: Everything up to and including this day: also lines of statements without an entry, the names of
                 statements' files, closed holds, notes of assertions, the details of accounts that are closed, and the
                 words of schedules and changes of them that are over.
+            dry_run: Take nothing out, and leave no record: return what would lose its words. A payee whose name is
+                a word of everyday use stands in more than one thinks.
 
         Raises:
             LedgerNotFoundError, EntryNotFoundError, NotFoundError: There is no such ledger, entry or payee.
@@ -156,7 +159,10 @@ class Ledgers:
 
         ledger_id = await self._id_of(ledger)
         async with self._unit_of_work(ledger_id, isolation="read_committed", statement_timeout=math.inf) as uow:
-            return await forgetting.redact(uow, entries=entries, payee=payee, through=through)
+            redacted = await forgetting.redact(uow, entries=entries, payee=payee, through=through)
+            if dry_run:
+                await uow.rollback()
+            return redacted
 
     async def _id_of(self, ledger: Ledger | int | str) -> int:
         if isinstance(ledger, str):

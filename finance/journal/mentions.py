@@ -12,8 +12,9 @@ _ALONE = 8
 #: Names of one pattern. The server keeps 32 compiled ones, and would compile more of them anew for each row.
 _NAMES = 16
 
-# A no-break space is a blank to people only.
-_BLANK = "[[:space:]\u00a0]"
+# Each blank of Unicode, as `str.split()` knows them: those that do not break a line are none to the server, and in a
+# database of locale C neither is any beyond ASCII.
+_BLANK = f"[{''.join(filter(str.isspace, map(chr, range(1, 0x3001))))}]"
 
 
 def patterns(names: Iterable[str], *, encoding: str) -> list[str]:
@@ -36,7 +37,7 @@ def _pattern(name: str, *, is_spelt: bool) -> str:
     name = unicodedata.normalize("NFC", name) if is_spelt else name
     is_alone = len(name) < _ALONE
     words = ("".join(map(_spelt if is_spelt else _escaped, word)) for word in name.split())
-    pattern = f"{_BLANK}{'+' if is_alone else '*'}".join(words)
+    pattern = f"{_BLANK if is_spelt else '[[:space:]]'}{'+' if is_alone else '*'}".join(words)
     return f"{_edge(name[0])}{pattern}{_edge(name[-1], at_end=True)}" if is_alone else pattern
 
 

@@ -30,6 +30,10 @@ SELECT id FROM tags
 # JSON as text has line breaks and the like as a backslash and a letter, which is no letter of the words.
 _OF_JSON = r"regexp_replace({0}::text, '\\.', ' ', 'g')"
 _DETAILS = _OF_JSON.format("t.metadata")
+# Keys that the library itself gives to an entry are no words of it.
+_DETAILS_OF_ENTRY = _OF_JSON.format(
+    "jsonb_build_array(t.metadata - '{rule,schedule,occurs_on,from}'::text[], t.metadata #> '{from,file}')"
+)
 # What a bank's file calls its elements are no words of it.
 _RAW = _OF_JSON.format(
     """jsonb_path_query_array(t.raw, 'strict $.** ? (@.type() != "object" && @.type() != "array")')"""
@@ -39,11 +43,11 @@ _WORDS_OF_LINE = f"concat_ws(E'\\n', t.payee, t.memo, t.check_number, t.type, t.
 _ENTRIES = f"""
 SELECT t.id FROM journal_entries AS t
  WHERE t.ledger_id = $1 AND (t.payee_id = ANY ($3::bigint[]) OR t.description ~ ANY ($2::text[])
-                             OR (t.metadata <> '{{}}' AND {_DETAILS} ~ ANY ($2)))
+                             OR (t.metadata <> '{{}}' AND {_DETAILS_OF_ENTRY} ~ ANY ($2)))
  UNION
 SELECT t.entry_id FROM entry_revisions AS t
  WHERE t.ledger_id = $1 AND (t.payee_id = ANY ($3) OR t.description ~ ANY ($2)
-                             OR (t.metadata <> '{{}}' AND {_DETAILS} ~ ANY ($2)))
+                             OR (t.metadata <> '{{}}' AND {_DETAILS_OF_ENTRY} ~ ANY ($2)))
  UNION
 SELECT t.entry_id FROM postings AS t WHERE t.ledger_id = $1 AND t.memo ~ ANY ($2)
 """  # noqa: S608 - our own text

@@ -125,7 +125,7 @@ class SpendingReports:
             InvalidError: The period ends before it starts, or a day is not a plain day.
 
         Database:
-            One SELECT; no locks; reads the postings that the period has on expense accounts, and their entries.
+            One SELECT; no locks; reads the postings that the period has on expense accounts, and its entries.
         """
         return await self._labelled("payee", Period(starts_on, ends_on))
 
@@ -136,7 +136,7 @@ class SpendingReports:
             InvalidError: As `spending_by_payee()`.
 
         Database:
-            As `spending_by_payee()`.
+            One SELECT; no locks; reads the postings that the period has on expense accounts, and all tags of entries.
         """
         return await self._labelled("tag", Period(starts_on, ends_on))
 
@@ -158,7 +158,7 @@ class SpendingReports:
             InvalidError: As `monthly_spending_by_payee()`.
 
         Database:
-            As `spending_by_payee()`.
+            As `spending_by_tag()`.
         """
         return await self._labelled_by_month("tag", Period(starts_on, ends_on))
 

@@ -35,7 +35,9 @@ def test_nothing_is_forgotten_without_yes(books: Run) -> None:
         refused = books(*arguments)
         assert refused.status == 2
         assert "--yes" in refused.err
+    assert "1 entries and 0 lines of statements" in refused.err
     assert "Visit" in books("register", "Assets:Checking").out
+    assert books("verify", "--json").document["redacted"] == 0
 
 
 def test_redact_takes_the_words(books: Run) -> None:

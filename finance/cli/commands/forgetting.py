@@ -27,8 +27,9 @@ async def redact(
     """Take words out for good: descriptions, details, payees, tags, memos, a bank's lines. All money stays."""
     async with connected(where) as db:
         ledger = await _found(db, where)
-        _require_yes(f"what is asked for in ledger {ledger.name!r} would lose its words", yes=yes)
-        redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through)
+        redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through, dry_run=not yes)
+        what = f"{redacted.entries} entries and {redacted.lines} lines of statements in ledger {ledger.name!r}"
+        _require_yes(f"{what} would lose their words", yes=yes)
     if where.json:
         counts = {name: getattr(redacted, name) for name in ("entries", "lines", "payees", "tags", "rules")}
         write_json({"redaction": redacted.id, **counts, "still_named": dict(redacted.still_named)})
