@@ -31,6 +31,7 @@ _EXPONENT_OF_WITHDRAWN = 2
 
 # 24 digits before the point and 18 behind it; the default context would round sums at 28 digits.
 _EXACT = Context(prec=64, traps=[Inexact, InvalidOperation, Overflow])
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,7 @@ def decimals(amount: Decimal) -> int:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Add *amounts* without rounding, however many digits that takes."""
-    result = Decimal(0)
-    for amount in amounts:
-        result = _EXACT.add(result, amount)
-    return result
+    return functools.reduce(_EXACT.add, amounts, _ZERO)
 
 
 def iso_currency(code: str) -> IsoCurrency:

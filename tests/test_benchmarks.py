@@ -87,6 +87,9 @@ async def test_reports_of_forty_years_are_measured(server: Server) -> None:
     results = await forty_years.measure("R40", server.direct_dsn("postgres"))
     assert [result.name for result in results] == [
         "R40/load", "R40/trial", "R40/trial-on", "R40/sheet", "R40/income", "R40/months", "R40/months-1y",
-        "R40/cash", "R40/cash-1y", "R40/worth", "R40/valued", "R40/register", "R40/spending",
+        "R40/cash", "R40/cash-1y", "R40/worth", "R40/worth-on", "R40/valued", "R40/gains", "R40/register",
+        "R40/register-all", "R40/spending", "R40/spending-months", "R40/payees", "R40/payees-months", "R40/tags",
+        "R40/tags-months", "R40/asserted", "R40/budgets", "R40/budgets-valued", "R40/forecast",
+        "R40/forecast-days", "R40/verify",
     ]  # fmt: skip
     assert all(result.finance > 0 for result in results)

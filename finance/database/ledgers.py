@@ -123,21 +123,27 @@ class Ledgers:
         entries: Iterable[JournalEntry | UUID] | None = None,
         payee: Payee | str | None = None,
         through: date | None = None,
+        dry_run: bool = False,
     ) -> Redacted:
         """Take the words out of entries, for good, and leave their money, dates and accounts as they are.
 
         Descriptions become "[redacted]", those that were replaced too; details, payees, tags, memos and what the
-        bank said of them go, as do the words of holds that they settled. Reversals of the entries are among them. A
+        bank said of them go, as do the words of holds that they settled. With an entry goes all that tells of the same
+        event: its reversal, an amendment, and the lines of statements, also those that were undone. A
         payee or tag that no entry has then is removed. Content hashes stay, so that posting an entry again is still a
         replay, or refused; the record of the redaction has the hash of what is left, which verification compares.
 
         Args:
             ledger: The ledger, its id, or its name.
             entries: These entries, or their ids.
-            payee: Every entry that has this payee, or had it; also the payee itself, and the rules that propose it.
+            payee: Whatever has this payee, or had it, or has one of its names in its words, in any table; a name of
+                fewer than eight characters where it stands alone. Rules, tags and payees of such a name are removed.
+                What is known by the name itself, such as an account, keeps it, and is counted.
             through: Everything up to and including this day: also lines of statements without an entry, the names of
-                statements' files, closed holds, the details of accounts that are closed, and the words
-                of schedules and changes of them that are over.
+                statements' files, closed holds, notes of assertions, the details of accounts that are closed, and the
+                words of schedules and changes of them that are over.
+            dry_run: Take nothing out, and leave no record: return what would lose its words. A payee whose name is
+                a word of everyday use stands in more than one thinks.
 
         Raises:
             LedgerNotFoundError, EntryNotFoundError, NotFoundError: There is no such ledger, entry or payee.
@@ -146,13 +152,17 @@ class Ledgers:
 
         Database:
             A transaction of its own, without a limit of time for a statement; it locks the entries against whoever
-            describes or labels them, and holds up no poster.
+            describes or labels them. For a payee it reads all that has words, and locks the accounts whose details name
+            it; nobody else who posts is held up.
         """
         from finance.journal import forgetting  # noqa: PLC0415
 
         ledger_id = await self._id_of(ledger)
         async with self._unit_of_work(ledger_id, isolation="read_committed", statement_timeout=math.inf) as uow:
-            return await forgetting.redact(uow, entries=entries, payee=payee, through=through)
+            redacted = await forgetting.redact(uow, entries=entries, payee=payee, through=through)
+            if dry_run:
+                await uow.rollback()
+            return redacted
 
     async def _id_of(self, ledger: Ledger | int | str) -> int:
         if isinstance(ledger, str):

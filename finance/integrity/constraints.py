@@ -168,6 +168,13 @@ BY_CONSTRAINT: Mapping[str, Callable[[Detail], FinanceError]] = {
     ),
     "fk_redacted_entries_ledger_id_entry_id_journal_entries": lambda _: EntryNotFoundError(None),
     "fk_redacted_entries_ledger_id_redaction_id_redactions": _invalid("a redacted entry names its redaction"),
+    "fk_redacted_rows_ledger_id_redaction_id_redactions": _invalid("a redacted row names its redaction"),
+    "ck_redacted_rows_table_name_known": _invalid("a table whose rows are redacted is one of those that keep words"),
+    "ck_redacted_rows_found": lambda _: NotFoundError("this ledger has no such row to redact"),
+    "ck_redacted_rows_sealed": _sealed("the record of a redaction stays", "leave it"),
+    "ck_redacted_rows_recorded_now": _sealed(
+        "a row is redacted in the transaction that records the redaction", "use db.ledgers.redact()"
+    ),
     # prices
     "pk_prices": lambda _: AlreadyExistsError("price"),
     "fk_prices_ledger_id_currency_currencies": lambda _: CurrencyError(None, "is not one of this ledger's"),

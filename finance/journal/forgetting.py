@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
 from finance.connection import Connection
 from finance.errors import EntryNotFoundError, InvalidError, NotFoundError
+from finance.journal.connected import connected
+from finance.journal.naming import Named, count_of, find_named, still_named, take_out
 from finance.models import JournalEntry, Payee
 from finance.models.forgetting import REDACTED
 from finance.repositories.balances import require_day
@@ -25,18 +27,16 @@ SELECT $1, n.id, $3 FROM unnest($2::uuid[]) AS n(id) ORDER BY n.id
 
 _BY_ID = "SELECT id FROM journal_entries WHERE ledger_id = $1 AND id = ANY ($2::uuid[])"
 _BY_DAY = "SELECT id FROM journal_entries WHERE ledger_id = $1 AND date <= $2"
-_BY_PAYEE = """
-WITH named AS MATERIALIZED (
-    SELECT id FROM payees WHERE ledger_id = $1 AND (id = $2 OR merged_into_id = $2) ORDER BY id FOR UPDATE
-)
-SELECT id FROM journal_entries WHERE ledger_id = $1 AND payee_id IN (SELECT id FROM named)
- UNION
-SELECT entry_id FROM entry_revisions WHERE ledger_id = $1 AND payee_id IN (SELECT id FROM named)
-"""
-# A reversal that was given no text tells that of its entry. Locked in the order of whoever labels them.
-_WITH_REVERSALS = """
-SELECT id FROM journal_entries WHERE ledger_id = $1 AND (id = ANY ($2::uuid[]) OR reverses_id = ANY ($2::uuid[]))
- ORDER BY id FOR NO KEY UPDATE
+# In the order of whoever labels them.
+_LOCK = "SELECT FROM journal_entries WHERE ledger_id = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+# Lines that no entry among those that are redacted leads to.
+_REDACT_LINES = """
+INSERT INTO redacted_rows (ledger_id, redaction_id, table_name, row_id)
+SELECT $1, $3, 'statement_lines', l.id::text FROM unnest($2::bigint[]) AS n(id)
+  JOIN statement_lines AS l ON l.ledger_id = $1 AND l.id = n.id
+ WHERE NOT EXISTS (SELECT FROM redacted_entries AS x
+                    WHERE x.ledger_id = $1 AND x.entry_id = l.entry_id AND x.redaction_id = $3)
+ON CONFLICT DO NOTHING
 """
 
 _PAYEES_OF = """
@@ -61,18 +61,15 @@ DELETE FROM tags AS t
  WHERE t.ledger_id = $1 AND coalesce(t.merged_into_id, t.id) = ANY ($2::bigint[]) AND NOT EXISTS (
        SELECT FROM entry_tags AS x WHERE x.ledger_id = $1 AND x.tag_id = coalesce(t.merged_into_id, t.id))
 """
-# A rule that proposes a payee would bring the name back with the next file.
-_REMOVE_RULES = """
-DELETE FROM rules AS r USING payees AS p
- WHERE r.ledger_id = $1 AND p.ledger_id = $1 AND coalesce(p.merged_into_id, p.id) = $2
-   AND lower(btrim(r.payee, E' \\t\\r\\n')) = p.key
-"""
-
 # Of a ledger through a day: what belongs to no entry.
 _LINES = """
 UPDATE statement_lines SET payee = NULL, memo = NULL, check_number = NULL, raw = '{}'
  WHERE ledger_id = $1 AND date <= $2 AND entry_id IS NULL
+   AND (raw <> '{}' OR num_nonnulls(payee, memo, check_number) > 0)
 """
+_NOTES = f"""
+UPDATE assertions SET note = '{REDACTED}' WHERE ledger_id = $1 AND date <= $2 AND note NOT IN ('', '{REDACTED}')
+"""  # noqa: S608 - our own text
 _STATEMENTS = f"""
 UPDATE statements AS s SET file_name = '{REDACTED}', bank_account = CASE WHEN a.closed_on <= $2 THEN NULL
                                                                       ELSE s.bank_account END
@@ -106,7 +103,7 @@ _MEMOS = """
 UPDATE schedule_postings AS p SET memo = NULL FROM schedules AS s
  WHERE p.ledger_id = $1 AND s.ledger_id = $1 AND s.id = p.schedule_id AND s.ends_on <= $2 AND p.memo IS NOT NULL
 """
-_THROUGH = (_LINES, _STATEMENTS, _IMPORTS, _ACCOUNTS, _HOLDS, _CHANGES, _SCHEDULES, _MEMOS)
+_THROUGH = (_LINES, _NOTES, _STATEMENTS, _IMPORTS, _ACCOUNTS, _HOLDS, _CHANGES, _SCHEDULES, _MEMOS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +126,13 @@ class Redacted:
     #: Payees and tags that no entry has any more, with the names that led to them: they were removed.
     payees: int
     tags: int
-    #: Rules that proposed the payee, which would have brought its name back: they were removed.
+    #: Rules that proposed the payee or looked for its name, which would have brought it back: they were removed.
     rules: int = 0
+    #: What the bank sent: lines that lost their words, those of the entries among them.
+    lines: int = 0
+    #: How many rows of a table are known by a name that has the payee's in it, and so have it still, such as accounts:
+    #: give them another.
+    still_named: Mapping[str, int] = field(default_factory=dict)
 
 
 async def erase(connection: Connection, ledger_id: int) -> Erased:
@@ -152,34 +154,41 @@ async def redact(
         raise InvalidError("say what to redact: entries, a payee, or everything through a day; one of them")
     require_day("through", through)
     connection, ledger_id = uow.connection, uow.ledger_id
-    named = None if payee is None else await _payee_id(uow, payee)
-    ids = await _chosen(uow, entries, named, through)
-    payees = {row["id"] for row in await connection.fetch(_PAYEES_OF, ledger_id, ids)} | ({named} - {None})
+    named = None if payee is None else await find_named(uow, await _payee_id(uow, payee))
+    ids, lines = await _chosen(uow, entries, named, through)
+    payees = [row["id"] for row in await connection.fetch(_PAYEES_OF, ledger_id, ids)]
     tags = [row["id"] for row in await connection.fetch(_TAGS_OF, ledger_id, ids)]
     record = await connection.fetchrow(_RECORD, ledger_id, through)
     assert record is not None  # noqa: S101 - it was inserted
     await connection.execute(_REDACT, ledger_id, ids, record["id"])
-    if through is not None:
-        for statement in _THROUGH:
-            await connection.execute(statement, ledger_id, through)
-    removed = [
-        _count(await connection.execute(statement, ledger_id, given))
-        for statement, given in ((_REMOVE_RULES, named), (_REMOVE_PAYEES, list(payees)), (_REMOVE_TAGS, tags))
-    ]
-    return Redacted(record["id"], record["redacted_at"], len(ids), removed[1], removed[2], removed[0])
+    await connection.execute(_REDACT_LINES, ledger_id, lines, record["id"])
+    removed = (0, 0, 0) if named is None else await take_out(uow, named, record["id"])
+    done = [await connection.execute(each, ledger_id, through) for each in _THROUGH if through is not None]
+    return Redacted(
+        record["id"],
+        record["redacted_at"],
+        entries=len(ids),
+        payees=removed[0] + count_of(await connection.execute(_REMOVE_PAYEES, ledger_id, payees)),
+        tags=removed[1] + count_of(await connection.execute(_REMOVE_TAGS, ledger_id, tags)),
+        rules=removed[2],
+        lines=len(lines) + sum(map(count_of, done[:1])),
+        still_named={} if named is None else await still_named(uow, named),
+    )
 
 
 async def _chosen(
-    uow: UnitOfWork, entries: Iterable[JournalEntry | UUID] | None, payee_id: int | None, through: date | None
-) -> Sequence[UUID]:
-    """Return the ids of the entries to redact and of their reversals, locked against whoever describes them."""
+    uow: UnitOfWork, entries: Iterable[JournalEntry | UUID] | None, named: Named | None, through: date | None
+) -> tuple[Sequence[UUID], Sequence[int]]:
+    """Return the ids of the entries to redact, locked against whoever describes them, and of the lines."""
     if entries is not None:
         found = await _given(uow, {each.id if isinstance(each, JournalEntry) else each for each in entries})
-    elif payee_id is not None:
-        found = await _ids(uow, _BY_PAYEE, payee_id)
+    elif named is not None:
+        found = named.entries
     else:
         found = await _ids(uow, _BY_DAY, through)
-    return await _ids(uow, _WITH_REVERSALS, found)
+    ids, lines = await connected(uow, found)
+    await uow.connection.execute(_LOCK, uow.ledger_id, list(ids))
+    return list(ids), list(lines.union(named.lines if named else ()))
 
 
 async def _given(uow: UnitOfWork, wanted: set[UUID]) -> Sequence[UUID]:
@@ -198,7 +207,3 @@ async def _payee_id(uow: UnitOfWork, payee: Payee | str) -> int:
 
 async def _ids(uow: UnitOfWork, query: str, value: object) -> Sequence[UUID]:
     return [row["id"] for row in await uow.connection.fetch(query, uow.ledger_id, value)]
-
-
-def _count(status: str) -> int:
-    return int(status.rpartition(" ")[2])

@@ -17,8 +17,9 @@
     |-- Hold                        value that is about to leave an account
     |-- MonthlyTotal                debits and credits of an account in a month; derived
     |-- Unsettled                   entries to be looked at before COMMIT; empty once committed
-    |-- Redaction                   an act by which entries lost their words
-    |   `-- RedactedEntry           one of those entries
+    |-- Redaction                   an act by which entries and more lost their words
+    |   |-- RedactedEntry           one of those entries
+    |   `-- RedactedRow             a row beside the entries that lost its words
     |-- Rebuild                     an account whose derived values were mended
     |-- Import                      one file of a bank
     |   `-- Statement               what it says of one account
@@ -39,7 +40,7 @@ from finance.models.assertion import Assertion, AssertionKind, NewAssertion
 from finance.models.base import Base
 from finance.models.budget import Budget, BudgetPeriod, Rollover
 from finance.models.charts import Chart
-from finance.models.forgetting import Erasure, RedactedEntry, Redaction
+from finance.models.forgetting import Erasure, RedactedEntry, RedactedRow, Redaction
 from finance.models.hold import Hold, HoldStatus, NewHold
 from finance.models.journal import EntryKind, EntryRevision, JournalEntry, MonthlyTotal, Posting, Unsettled
 from finance.models.label import EntryTag, Payee, Tag
@@ -92,6 +93,7 @@ __all__ = [
     "Reconciliation",
     "Recurrence",
     "RedactedEntry",
+    "RedactedRow",
     "Redaction",
     "Rollover",
     "Rule",

@@ -1,4 +1,4 @@
-"""What was forgotten: ledgers that were erased, and entries whose words were redacted."""
+"""What was forgotten: ledgers that were erased, and entries and other rows whose words were redacted."""
 
 from __future__ import annotations
 
@@ -70,3 +70,24 @@ class RedactedEntry(Base):
     redaction_id: Mapped[int] = mapped_column(primary_key=True)
     #: SHA-256 of what is left of the content, as the entry's own `content_hash`; set by the database.
     content_hash: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("''"))
+
+
+class RedactedRow(Base):
+    """A row beside the entries whose words were redacted. Inserting a row redacts the one that it names.
+
+    What a redaction through a day takes in is told by its day, and what the bank sent of an entry by the entry.
+    """
+
+    __tablename__ = "redacted_rows"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id", "redaction_id"], ["redactions.ledger_id", "redactions.id"]),
+        CheckConstraint(
+            "table_name IN ('statement_lines', 'statements', 'imports', 'holds', 'assertions')", name="table_name_known"
+        ),
+    )
+
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    #: Where it is, and its id there, written as text.
+    table_name: Mapped[str] = mapped_column(primary_key=True)
+    row_id: Mapped[str] = mapped_column(primary_key=True)
+    redaction_id: Mapped[int] = mapped_column(primary_key=True)

@@ -6,22 +6,23 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from finance.connection import Connection
 from finance.errors import CurrencyError
-from finance.models import Rollover
+from finance.models import BudgetPeriod, Rollover
 from finance.money import total
 from finance.reports.period import Period
 from finance.reports.valuation import Valuation
 from finance.repositories import BudgetTerm
 from finance.repositories.balances import month_end
 
-# The accounts of a branch by their names of today. Periods of whole months are read from the totals of months.
+# The accounts of a branch by their names of today. Periods of whole months are read from the totals of months; whole
+# weeks are added up here.
 _SPENT = """
 SELECT w.number, m.day, sum(m.amount) AS amount
-  FROM unnest($2::int[], $3::bigint[], $4::date[], $5::date[], $6::boolean[])
-       AS w(number, account_id, first, last, is_whole)
+  FROM unnest($2::int[], $3::bigint[], $4::date[], $5::date[], $6::boolean[], $7::int[])
+       AS w(number, account_id, first, last, is_whole, step)
   JOIN accounts AS r ON r.ledger_id = $1 AND r.id = w.account_id
   JOIN accounts AS a ON a.ledger_id = $1 AND a.currency = r.currency
                     AND (a.id = r.id OR starts_with(a.name, r.name || ':'))
@@ -29,11 +30,13 @@ SELECT w.number, m.day, sum(m.amount) AS amount
     SELECT t.month AS day, t.debit - t.credit AS amount FROM monthly_totals AS t
      WHERE w.is_whole AND t.ledger_id = $1 AND t.account_id = a.id AND t.month BETWEEN w.first AND w.last
      UNION ALL
-    SELECT p.date, p.amount FROM postings AS p
+    SELECT w.first + (p.date - w.first) / w.step * w.step, p.amount FROM postings AS p
      WHERE NOT w.is_whole AND p.ledger_id = $1 AND p.account_id = a.id AND p.date BETWEEN w.first AND w.last
  ) AS m
  GROUP BY w.number, m.day
 """
+_DAY = timedelta(1)
+_NEVER = (date.max, None)
 _FRACTION = Decimal("0.0001")
 # Wide enough for any two amounts; the quotient itself is rounded once more, to four decimals.
 _DIVIDING = Context(prec=64, rounding=ROUND_HALF_EVEN)
@@ -214,17 +217,33 @@ class _Chain:
         """Whether its periods are of whole months."""
         return all(first.day == 1 and last == month_end(last) for _, first, last in self.days)
 
+    @property
+    def step(self) -> int:
+        """Of how many days what was moved can be added up: seven where one week follows the other."""
+        follow = all(
+            before.ends_on is not None
+            and term.starts_on - before.ends_on == _DAY
+            and (term.starts_on - before.starts_on).days % 7 == 0
+            for before, term in pairwise(self.terms)
+        )
+        return 7 if follow and all(term.period is BudgetPeriod.WEEK for term in self.terms) else 1
+
     def run(self, days: Sequence[tuple[date, Decimal]], starts_on: date) -> Iterator[BudgetedPeriod]:
-        """Yield its periods that do not end before *starts_on*, from what was moved on *days*, which rise."""
-        place, carried, next_on = 0, Decimal(0), date.min
+        """Yield its periods that do not end before *starts_on*, from what was moved on *days*, or from them on."""
+        none = Decimal(0)
+        carried, next_on = none, date.min
+        moved = iter(days)
+        day, amount = next(moved, _NEVER)
         for term, first, last in self.days:
-            moved = []
-            while place < len(days) and days[place][0] <= last:
-                if days[place][0] >= first:
-                    moved.append(days[place][1])
-                place += 1
-            spent = total(moved).copy_negate() if moved and term.type == "income" else total(moved)
-            carried = carried if next_on == first else Decimal(0)
+            spent = none
+            while day <= last and amount is not None:
+                if day >= first:
+                    spent = amount if spent is none else total((spent, amount))
+                day, amount = next(moved, _NEVER)
+            if term.type == "income" and spent:
+                spent = spent.copy_negate()
+            if next_on != first:
+                carried = none
             if last >= starts_on:
                 yield BudgetedPeriod(first, last, term.amount, carried, spent, term.rollover)
             carried = _carried(total((term.amount, carried, spent.copy_negate())), term.rollover)
@@ -251,13 +270,13 @@ def _begin(terms: Sequence[BudgetTerm], period: Period) -> date:
 
 
 def _behind(day: date) -> date:
-    return day if day == date.max else day + timedelta(1)
+    return day if day == date.max else day + _DAY
 
 
 async def _read_days(
     connection: Connection, ledger_id: int | None, chains: Sequence[_Chain]
 ) -> list[list[tuple[date, Decimal]]]:
-    """Return what was moved in the branch of each of *chains*, by the day or the first day of the month."""
+    """Return what was moved in the branch of each of *chains*, by the day or the first day of the week or month."""
     rows = await connection.fetch(
         _SPENT,
         ledger_id,
@@ -266,10 +285,11 @@ async def _read_days(
         [chain.days[0][1] for chain in chains],
         [chain.days[-1][2] for chain in chains],
         [chain.is_whole for chain in chains],
+        [chain.step for chain in chains],
     )
     found: list[list[tuple[date, Decimal]]] = [[] for _ in chains]
-    for row in rows:
-        found[row["number"]].append((row["day"], row["amount"]))
+    for number, day, amount in rows:
+        found[number].append((day, amount))
     return [sorted(days) for days in found]
 
 

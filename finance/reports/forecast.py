@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -127,7 +128,12 @@ def budgeted(report: BudgetReport, payer: Record, moves: Sequence[Move], account
         by_account.setdefault(move.account_id, []).append(move)
     for each in report.budgets:
         if each.type == "expense" and each.within is None and each.currency == payer["currency"]:
-            category = [move for id_, some in by_account.items() if _is_in(accounts[id_], each) for move in some]
+            category = sorted(
+                (move.on, move.amount)
+                for id_, some in by_account.items()
+                if _is_in(accounts[id_], each)
+                for move in some
+            )
             for period in each.periods:
                 left = _left(period, category, report.starts_on)
                 if left > 0 and period.ends_on <= report.ends_on:
@@ -194,10 +200,17 @@ def _limit(account: Record) -> Decimal | None:
     return Decimal(0) if account["type"] == "asset" else None
 
 
-def _left(period: BudgetedPeriod, category: Sequence[Move], on: date) -> Decimal:
-    scheduled_in = total(each.amount for each in category if period.starts_on <= each.on <= period.ends_on)
+def _left(period: BudgetedPeriod, category: Sequence[tuple[date, Decimal]], on: date) -> Decimal:
+    """Return what is left of *period* beside what is scheduled in its *category*, by rising days."""
+    begin = bisect_left(category, period.starts_on, key=_day)
+    end = bisect_right(category, period.ends_on, lo=begin, key=_day)
+    scheduled_in = total(amount for _, amount in category[begin:end])
     carried = period.carried_in if period.starts_on <= on else min(period.carried_in, Decimal(0))
     return total((period.budgeted, carried, period.spent.copy_negate(), scheduled_in.copy_negate()))
+
+
+def _day(move: tuple[date, Decimal]) -> date:
+    return move[0]
 
 
 def _is_in(account: Record, budget: BudgetProgress) -> bool:

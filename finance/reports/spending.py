@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -116,7 +116,7 @@ class SpendingReports:
         _ = require_depth(depth), period.months
         movements = await self._expenses(period, by_month=True)
         lines = [Spent(cut(each.name, depth), *each[2:], is_total=False) for each in movements]
-        return _monthly(period, [*lines, *(each._replace(name=None, is_total=True) for each in lines)])
+        return _monthly(period, [*lines, *_totals(lines)])
 
     async def spending_by_payee(self, starts_on: date, ends_on: date) -> tuple[LabelledSpending, ...]:
         """Return what was spent with each payee from *starts_on* through *ends_on*, in each currency.
@@ -125,7 +125,7 @@ class SpendingReports:
             InvalidError: The period ends before it starts, or a day is not a plain day.
 
         Database:
-            One SELECT; no locks; reads the postings that the period has on expense accounts, and their entries.
+            One SELECT; no locks; reads the postings that the period has on expense accounts, and its entries.
         """
         return await self._labelled("payee", Period(starts_on, ends_on))
 
@@ -136,7 +136,7 @@ class SpendingReports:
             InvalidError: As `spending_by_payee()`.
 
         Database:
-            As `spending_by_payee()`.
+            One SELECT; no locks; reads the postings that the period has on expense accounts, and all tags of entries.
         """
         return await self._labelled("tag", Period(starts_on, ends_on))
 
@@ -158,7 +158,7 @@ class SpendingReports:
             InvalidError: As `monthly_spending_by_payee()`.
 
         Database:
-            As `spending_by_payee()`.
+            As `spending_by_tag()`.
         """
         return await self._labelled_by_month("tag", Period(starts_on, ends_on))
 
@@ -196,22 +196,31 @@ def _largest_first(lines: Iterable[tuple[N, Decimal]]) -> tuple[tuple[N, Decimal
     return tuple(sorted(lines, key=lambda line: line[1], reverse=True))
 
 
-def _monthly(period: Period, spent: Sequence[Spent]) -> tuple[MonthlySpending, ...]:
-    return tuple(
-        _of_currency(period, currency, [each for each in spent if each.currency == currency])
-        for currency in sorted({each.currency for each in spent})
-    )
+def _totals(lines: Iterable[Spent]) -> Iterator[Spent]:
+    amounts: dict[tuple[str, date | None], list[Decimal]] = {}
+    for each in lines:
+        amounts.setdefault((each.currency, each.month), []).append(each.amount)
+    return (Spent(None, *key, total(found), is_total=True) for key, found in amounts.items())
 
 
-def _of_currency(period: Period, currency: str, spent: Sequence[Spent]) -> MonthlySpending:
-    months, none = period.months, Decimal(0)
-    cells: dict[tuple[bool, str | None], dict[date | None, list[Decimal]]] = {}
+def _monthly(period: Period, spent: Iterable[Spent]) -> tuple[MonthlySpending, ...]:
+    by_currency: dict[str, list[Spent]] = {}
     for each in spent:
-        cells.setdefault((each.is_total, each.name), {}).setdefault(each.month, []).append(each.amount)
-    rows = {
-        key: tuple(total(found[month]) if month in found else none for month in months)
-        for key, found in sorted(cells.items(), key=lambda cell: cell[0][1] or "")
-    }
-    lines = [(name, amounts) for (is_total, name), amounts in rows.items() if not is_total and any(amounts)]
+        by_currency.setdefault(each.currency, []).append(each)
+    return tuple(_of_currency(period, currency, some) for currency, some in sorted(by_currency.items()))
+
+
+def _of_currency(period: Period, currency: str, spent: Iterable[Spent]) -> MonthlySpending:
+    months, none = period.months, Decimal(0)
+    places: dict[date | None, int] = {month: place for place, month in enumerate(months)}
+    rows: dict[tuple[bool, str | None], list[Decimal]] = {(True, None): [none] * len(months)}
+    for each in spent:
+        if (row := rows.get((each.is_total, each.name))) is None:
+            row = rows[each.is_total, each.name] = [none] * len(months)
+        if each.amount and (place := places.get(each.month)) is not None:  # what never moved has no month
+            row[place] = total((row[place], each.amount)) if row[place] else each.amount
+    totals = tuple(rows.pop((True, None)))
+    named = sorted(rows.items(), key=lambda row: row[0][1] or "")
+    lines = [(name, tuple(amounts)) for (_, name), amounts in named if any(amounts)]
     lines.sort(key=lambda line: total(line[1]), reverse=True)
-    return MonthlySpending(period.starts_on, period.ends_on, currency, months, tuple(lines), rows[True, None])
+    return MonthlySpending(period.starts_on, period.ends_on, currency, months, tuple(lines), totals)

@@ -34,6 +34,7 @@ SELECT b.account_id, a.name, a.type, a.currency, b.amount, b.period, b.rollover,
 
 #: So many periods of one budget are looked at, at most: of weeks nearly two hundred years.
 PERIODS_MAX: Final = 10_000
+_DAY = timedelta(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,12 @@ class BudgetTerm:
                 f"the budget of {self.account!r} has {len(numbers)} periods from {first} through {last};"
                 f" {PERIODS_MAX} are looked at: ask for a shorter time"
             )
+        start = self.period.start(self.starts_on, numbers[0])
         for number in numbers:
-            yield self._start(number) or first, self._end(number)
-
-    def _start(self, number: int) -> date | None:
-        return self.period.start(self.starts_on, number)
-
-    def _end(self, number: int) -> date:
-        following = self._start(number + 1)
-        end = date.max if following is None else following - timedelta(1)
-        return end if self.ends_on is None else min(end, self.ends_on)
+            following = self.period.start(self.starts_on, number + 1)
+            end = date.max if following is None else following - _DAY
+            yield start or first, end if self.ends_on is None else min(end, self.ends_on)
+            start = following
 
 
 class BudgetRepository(Repository[Budget]):

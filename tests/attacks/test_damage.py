@@ -15,6 +15,11 @@ from tests.attacks.conftest import as_owner
 from tests.attacks.victim import HEAD, PAIR, Victim, assert_refused, lines
 from tests.conftest import Server
 
+_LINE = (
+    "INSERT INTO statement_lines (ledger_id, statement_id, number, account_id, date, amount, currency, kind, raw,"
+    " fingerprint, occurrence, entry_id) VALUES ({{ledger}}, 1, 1, {{checking}}, {{day}}, 1, 'EUR', 'cash', '{raw}',"
+    " sha256('a'), 1, {entry});"
+)
 _HOLD = (
     "INSERT INTO holds (ledger_id, id, account_id, amount, currency)"
     " VALUES ({{ledger}}, {{new}}, {account}, {amount}, '{currency}');"
@@ -194,10 +199,17 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         {"settled amount differs from postings", "entry differs from its content hash"},
     ),
     "a statement line of an entry that is not there": (
-        "INSERT INTO statement_lines (ledger_id, statement_id, number, account_id, date, amount, currency, kind, raw,"
-        " fingerprint, occurrence, entry_id) VALUES ({ledger}, 1, 1, {checking}, {day}, 1, 'EUR', 'cash', '{{}}',"
-        " sha256('a'), 1, {new});",
+        _LINE.format(raw="""{{"a": 1}}""", entry="{new}"),
         {"statement line of an entry that is not there"},
+    ),
+    "a statement line whose words are gone": (
+        _LINE.format(raw="{{}}", entry="NULL"),
+        {"statement line without its words"},
+    ),
+    "a redacted statement line whose words came back": (
+        _LINE.format(raw="""{{"a": 1}}""", entry="NULL")
+        + "INSERT INTO redacted_rows SELECT ledger_id, 'statement_lines', id::text, 1 FROM statement_lines;",
+        {"redacted statement line with words"},
     ),
     "a description changed": (
         "UPDATE journal_entries SET description = 'Rent' WHERE id = {entry};",

@@ -23,6 +23,7 @@ def books(run: Run, dsn: str) -> Run:
             given = entry(found.food, found.checking, 7, on=date(2026, 1, 1), description="Visit")
             await uow.journal.post(given)
             await uow.journal.label(given.id, payee="Dr. Who")
+            await uow.accounts.open("Liabilities:Dr. Who", currency="EUR")
 
     asyncio.run(fill())
     return run
@@ -34,20 +35,33 @@ def test_nothing_is_forgotten_without_yes(books: Run) -> None:
         refused = books(*arguments)
         assert refused.status == 2
         assert "--yes" in refused.err
+    assert "1 entries and 0 lines of statements" in refused.err
     assert "Visit" in books("register", "Assets:Checking").out
+    assert books("verify", "--json").document["redacted"] == 0
 
 
 def test_redact_takes_the_words(books: Run) -> None:
     """The amount is there, and verification says how many entries were redacted."""
     done = books("redact", "--payee", "dr. who", "--yes", "--json")
 
-    assert (done.document["entries"], done.document["payees"]) == (1, 1)
+    assert (done.document["entries"], done.document["payees"], done.document["lines"]) == (1, 1, 0)
+    assert done.document["still_named"] == {"accounts": 1}
     register = books("register", "Assets:Checking").out
     assert "Visit" not in register
     assert "7.00" in register
     assert books("verify", "--json").document["redacted"] == 1
     assert "1 entries redacted" in books("verify").out
     assert books("redact", "--through", "2026-12-31", "--yes").status == 0
+
+
+def test_redact_tells_what_is_known_by_the_name(books: Run) -> None:
+    """An account keeps its own until somebody gives it another."""
+    told = books("redact", "--payee", "dr. who", "--yes").out
+
+    assert told.splitlines() == [
+        "1 entries and 0 lines of statements redacted, 1 payees, 0 tags and 0 rules removed",
+        "1 of accounts have the name in their own: rename them",
+    ]
 
 
 def test_erase_leaves_no_ledger(books: Run) -> None:

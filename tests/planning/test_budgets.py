@@ -252,6 +252,37 @@ async def test_periods_start_where_the_budget_does(uow: UnitOfWork) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("starts", "ends_on", "weeks"),
+    [
+        (("01-01", "01-15"), None, [("01-01", "01-07"), ("01-08", "01-14"), ("01-15", "01-21"), ("01-22", "01-28")]),
+        (("01-01", "01-11"), None, [("01-01", "01-07"), ("01-08", "01-10"), ("01-11", "01-17"), ("01-18", "01-24")]),
+        (("01-01", "01-15"), "01-10", [("01-01", "01-07"), ("01-08", "01-10"), ("01-15", "01-21"), ("01-22", "01-28")]),
+        (("01-01",), "01-18", [("01-01", "01-07"), ("01-08", "01-14"), ("01-15", "01-18")]),
+    ],
+)
+async def test_weeks_count_their_own_days(
+    uow: UnitOfWork, starts: Sequence[str], ends_on: str | None, weeks: Sequence[tuple[str, str]]
+) -> None:
+    """Where one budget follows the other, where it cuts a week of it short, and where there is none for some days."""
+    books = await open_books(uow)
+    await uow.budgets.set(books.food, 5, starts_on=day(starts[0]), period="week", rollover="all")
+    if ends_on is not None:
+        await uow.budgets.end(books.food, ends_on=day(ends_on))
+    for on in starts[1:]:
+        await uow.budgets.set(books.food, 7, starts_on=day(on), period="week", rollover="all")
+    # Two to the power of its number on each day: a sum tells which days are in it.
+    await uow.journal.post_many([entry(books.food, books.checking, 2**n, on=JANUARY + timedelta(n)) for n in range(31)])
+
+    report = await uow.reports.budgets(JANUARY, day("01-24"))
+
+    periods = report.budgets[0].periods
+    assert [(each.starts_on, each.ends_on) for each in periods] == [(day(first), day(last)) for first, last in weeks]
+    for each in periods:
+        days = range((each.starts_on - JANUARY).days, (each.ends_on - JANUARY).days + 1)
+        assert each.spent == sum(2**number for number in days)
+
+
 async def test_income_is_what_comes_in(uow: UnitOfWork) -> None:
     """And has a total of its own, which is not added to that of expenses."""
     books = await open_books(uow)

@@ -163,6 +163,19 @@ async def test_budgets_are_spent_to_their_end_if_asked(uow: UnitOfWork) -> None:
     assert category.closing == 210
 
 
+async def test_what_is_scheduled_on_an_edge_of_a_period_counts_in_it(uow: UnitOfWork) -> None:
+    """On its first day and on its last one, and in no other."""
+    books = await open_books(uow)
+    await uow.budgets.set(books.food, 100, starts_on=day("11-01"))
+    await plan(uow, books.food, books.checking, 3, "FREQ=MONTHLY;BYMONTHDAY=1", day("12-01"))
+    await plan(uow, books.food, books.checking, 20, "FREQ=MONTHLY;BYMONTHDAY=-1", day("12-01"))
+
+    found = await of(uow, books.checking, date(2027, 1, 31), budgets_from=books.checking, by_day=True)
+
+    moved = [(f"{point.on:%m-%d}", point.change) for point in found.points if point.change]
+    assert moved == [("11-30", -100), ("12-01", -3), ("12-31", -97), ("01-01", -3), ("01-31", -97)]
+
+
 async def test_overspending_that_is_carried_leaves_less(uow: UnitOfWork) -> None:
     """November took 30 too much: December has 70, and January is whole again."""
     books = await open_books(uow)

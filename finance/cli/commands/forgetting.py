@@ -18,22 +18,25 @@ Yes = Annotated[bool, Parameter(negative="", help="Do it; without this, only wha
 async def redact(
     *,
     entry: Annotated[list[UUID] | None, Parameter(negative="", help="This entry; may be given again.")] = None,
-    payee: Annotated[str | None, Parameter(help="Every entry that has this payee, or had it.")] = None,
+    payee: Annotated[str | None, Parameter(help="Whatever has this payee, or had it, or names it.")] = None,
     through: Annotated[date | None, Parameter(help="Everything up to and including this day.")] = None,
     yes: Yes = False,
     where: Where = HERE,
 ) -> None:
-    """Take the words out of entries for good: descriptions, details, payees, tags, memos. Their money stays."""
+    """Take words out for good: descriptions, details, payees, tags, memos, a bank's lines. All money stays."""
     async with connected(where) as db:
         ledger = await existing_ledger(db, where)
-        _require_yes(f"what is asked for in ledger {ledger.name!r} would lose its words", yes=yes)
-        redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through)
+        redacted = await db.ledgers.redact(ledger, entries=entry, payee=payee, through=through, dry_run=not yes)
+        what = f"{redacted.entries} entries and {redacted.lines} lines of statements in ledger {ledger.name!r}"
+        _require_yes(f"{what} would lose their words", yes=yes)
     if where.json:
-        counts = {name: getattr(redacted, name) for name in ("entries", "payees", "tags", "rules")}
-        write_json({"redaction": redacted.id, **counts})
+        counts = {name: getattr(redacted, name) for name in ("entries", "lines", "payees", "tags", "rules")}
+        write_json({"redaction": redacted.id, **counts, "still_named": dict(redacted.still_named)})
     else:
         removed = f"{redacted.payees} payees, {redacted.tags} tags and {redacted.rules} rules removed"
-        write_text(f"{redacted.entries} entries redacted, {removed}")
+        write_text(f"{redacted.entries} entries and {redacted.lines} lines of statements redacted, {removed}")
+        for table, rows in redacted.still_named.items():
+            write_text(f"{rows} of {table} have the name in their own: rename them")
 
 
 async def erase(*, yes: Yes = False, where: Where = HERE) -> None:

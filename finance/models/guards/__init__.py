@@ -57,6 +57,7 @@ FUNCTIONS = (
     "stamp_redaction",
     "hash_redacted",
     "redact_entries",
+    "redact_rows",
     "guard_redaction",
     "guard_planned_amount",
 )
@@ -139,9 +140,11 @@ def _triggers() -> tuple[Trigger, ...]:
         _refused(table, verb, f"ck_{table}_sealed")
         for table in ("assertions", "matches", "reconciliations")
         for verb in ("UPDATE", "TRUNCATE")
+        # What of an assertion is redacted is told by triggers of their own.
+        if (table, verb) != ("assertions", "UPDATE")
     ]
     erased = [each for table in (*_SEALED, "entry_revisions") if table != "erasures" for each in _removed(table)]
-    worded = ("postings", "entry_revisions", "statements")
+    worded = ("postings", "entry_revisions", "statements", "assertions")
     redacted = [each for table in worded for each in _redacted(table)]
     # What the guards write themselves, they write with these verbs and no others.
     own_verbs = {
@@ -204,6 +207,7 @@ _SEALED: dict[str, tuple[str, ...]] = {
     "rebuilds": ("UPDATE",),
     "redactions": ("UPDATE",),
     "redacted_entries": ("UPDATE",),
+    "redacted_rows": ("UPDATE",),
     "erasures": ("UPDATE", "DELETE"),
 }
 
@@ -365,6 +369,12 @@ _ROW_TRIGGERS = (
         "redacted_entries",
         "AFTER INSERT",
         "REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redact_entries()",
+    ),
+    Trigger(
+        "redacted_rows_redact",
+        "redacted_rows",
+        "AFTER INSERT",
+        "REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redact_rows()",
     ),
     Trigger(
         "statement_lines_guard_update",

@@ -27,13 +27,18 @@ BEGIN
                o.status = 'settled' AND to_jsonb(o) - 'settled_amount' = to_jsonb(n) - 'settled_amount' AS is_counting
           FROM old_holds AS o FULL JOIN new_holds AS n ON n.ledger_id = o.ledger_id AND n.id = o.id
          WHERE to_jsonb(o)::text IS DISTINCT FROM to_jsonb(n)::text
-           -- The words of a closed hold are redacted with its entry, or with the ledger through a day.
-           AND (n.description = '[redacted]' AND o.status <> 'open'
+           -- The words of a hold are redacted by its name; those of a closed one also with its entry, or with the
+           -- ledger through a day.
+           AND (n.description = '[redacted]'
                 AND (to_jsonb(o) - 'description')::text = (to_jsonb(n) - 'description')::text
                 AND EXISTS (SELECT FROM redactions AS r
                              WHERE r.ledger_id = n.ledger_id
                                AND r.redacted_xid = pg_current_xact_id()::text::bigint
-                               AND (r.through >= (n.placed_at AT TIME ZONE 'UTC')::date OR EXISTS (
+                               AND ((o.status <> 'open' AND r.through >= (n.placed_at AT TIME ZONE 'UTC')::date)
+                                    OR EXISTS (
+                                    SELECT FROM redacted_rows AS x WHERE x.ledger_id = r.ledger_id
+                                       AND x.redaction_id = r.id AND x.table_name = 'holds' AND x.row_id = n.id::text)
+                                    OR EXISTS (
                                     SELECT FROM redacted_entries AS x WHERE x.ledger_id = r.ledger_id
                                        AND x.redaction_id = r.id AND x.entry_id = n.entry_id)))) IS NOT TRUE
     LOOP

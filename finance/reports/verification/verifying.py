@@ -22,9 +22,17 @@ SELECT 'entry left unsettled', u.entry_id::text, NULL FROM unsettled AS u WHERE 
 LIMIT 1000
 """
 _REDACTED = "SELECT count(DISTINCT entry_id) FROM redacted_entries WHERE ledger_id = $1"
+# A line that no bank gave an id is known again by all its words: where they are gone, its fingerprint tells that it had
+# some. The record of a redaction through a day names none: lines that came later have theirs.
 _STATEMENT_LINES = """
 WITH line AS MATERIALIZED (
-    SELECT id, entry_id FROM statement_lines WHERE ledger_id = $1 AND id > $2 ORDER BY id LIMIT $3
+    SELECT id, entry_id, date, amount, kind, type, bank_id, fingerprint,
+           raw = '{}' AND num_nonnulls(payee, memo, check_number) = 0 AS is_wordless,
+           EXISTS (SELECT FROM redacted_rows AS x WHERE x.ledger_id = $1 AND x.table_name = 'statement_lines'
+                      AND x.row_id = l.id::text)
+           OR EXISTS (SELECT FROM redacted_entries AS x WHERE x.ledger_id = $1 AND x.entry_id = l.entry_id)
+              AS is_redacted
+      FROM statement_lines AS l WHERE l.ledger_id = $1 AND l.id > $2 ORDER BY l.id LIMIT $3
 ), problem AS (
     SELECT id, entry_id FROM line WHERE entry_id IS NOT NULL
        AND NOT EXISTS (SELECT FROM journal_entries AS e WHERE e.ledger_id = $1 AND e.id = entry_id) LIMIT 1000
@@ -32,6 +40,16 @@ WITH line AS MATERIALIZED (
 SELECT NULL AS rule, max(id)::text AS subject, count(*)::text AS found FROM line
 UNION ALL
 SELECT 'statement line of an entry that is not there', id::text, entry_id::text FROM problem
+UNION ALL
+SELECT 'redacted statement line with words', id::text, NULL FROM line WHERE is_redacted AND NOT is_wordless
+UNION ALL
+SELECT 'statement line without its words', l.id::text, NULL FROM line AS l
+ WHERE l.is_wordless AND NOT l.is_redacted AND l.bank_id IS NULL
+   AND NOT EXISTS (SELECT FROM redactions AS r WHERE r.ledger_id = $1 AND r.through >= l.date)
+   AND l.fingerprint <> sha256(convert_to(
+       '["finance.statement-line.1","content","' || to_char(l.date, 'YYYY-MM-DD') || '","' || trim_scale(l.amount)
+       || '","' || l.kind || '",' || coalesce(to_json(l.type)::text, 'null') || ',null,null,null]', 'UTF8'))
+LIMIT 1001
 """
 
 #: The rules of the books that are looked at, those of the schema left out.

@@ -2,8 +2,8 @@
 
 Phase: before-code
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 Create Date: 2026-11-30
 """
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
 # One view or function a file, in the order of their names.
-GUARDS = Path(__file__).with_name("0011_guards")
+GUARDS = Path(__file__).with_name("0012_guards")
 #: What they replace.
 BEFORE = Path(__file__).parent.joinpath("0004_guards", "01_apply_postings.sql")
 # The triggers that are made anew, and what each hands over.

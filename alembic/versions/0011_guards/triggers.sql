@@ -1,0 +1,7 @@
+CREATE TRIGGER redacted_rows_no_update BEFORE UPDATE ON redacted_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ck_redacted_rows_sealed')
+CREATE TRIGGER redacted_rows_no_truncate BEFORE TRUNCATE ON redacted_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ck_redacted_rows_sealed')
+CREATE TRIGGER redacted_rows_no_delete BEFORE DELETE ON redacted_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal('ck_redacted_rows_sealed')
+CREATE TRIGGER redacted_rows_guard_delete AFTER DELETE ON redacted_rows REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal('ck_redacted_rows_sealed')
+CREATE TRIGGER assertions_no_update BEFORE UPDATE ON assertions FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_assertions_sealed')
+CREATE TRIGGER assertions_guard_update AFTER UPDATE ON assertions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION guard_redaction('ck_assertions_sealed')
+CREATE TRIGGER redacted_rows_redact AFTER INSERT ON redacted_rows REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION redact_rows()
