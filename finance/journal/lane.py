@@ -23,9 +23,6 @@ FEW_IN_GROUP = 8
 #: Entries that wait at most; further callers wait for their turn to hand theirs in.
 MOST_WAITING = 16 * MOST_IN_GROUP
 
-#: Groups of `post_many()` that are under way at the same time; nobody else waits for these places.
-_PLACES_OF_MANY = 3
-
 _FAREWELL_SECONDS = 1.0
 
 
@@ -53,7 +50,8 @@ class Lane:
 
     Args:
         poster: How a group is posted.
-        places: Groups that may be on their way at the same time, each on a connection of its own.
+        places: Groups that may be on their way at the same time, each on a connection of its own; as many of
+            `post_many()` besides, so that nobody else waits for these.
         require_usable: Raises where the pool behind it cannot be used.
         one_ledger: Entries of different ledgers do not share a group.
     """
@@ -66,7 +64,7 @@ class Lane:
         self._one_ledger = one_ledger
         self._place_count = places
         self._places = asyncio.Semaphore(places)
-        self._places_of_many = asyncio.Semaphore(_PLACES_OF_MANY)
+        self._places_of_many = asyncio.Semaphore(places)
         self._waiting: deque[Ticket] = deque()
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -239,7 +237,8 @@ class Lane:
         await self._poster.prepare(tickets)
         await self._post_behind(tickets, predecessor)
         for ticket in tickets:
-            await ticket.closed()
+            if ticket.is_open:
+                await ticket.closed()
 
     async def _post_behind(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         async with self._places_of_many:
@@ -253,7 +252,7 @@ class Lane:
         try:
             with _cutting_off(leaders):
                 await asyncio.wait((predecessor,))
-                async with self._places:
+                async with self._places_of_many:
                     await self._post_leaders(leaders, predecessor)
         finally:
             self._end(leaders)
@@ -402,4 +401,5 @@ def _cutting_off(tickets: Sequence[Ticket]) -> Iterator[None]:
 
 def _cut_off(tickets: Sequence[Ticket]) -> None:
     for ticket in tickets:
-        ticket.cut_off()
+        if ticket.is_open:
+            ticket.cut_off()

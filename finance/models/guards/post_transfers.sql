@@ -9,6 +9,7 @@ CREATE FUNCTION post_transfers() RETURNS trigger LANGUAGE plpgsql
 AS $function$
 DECLARE
     transfer_count bigint := cardinality(NEW.ids);
+    entry_count bigint;
     posting_count bigint;
     closed_through date;
     first_date date;
@@ -52,24 +53,19 @@ BEGIN
     -- The entries come first, and in the order in which they were sent, as wherever entries are posted: whoever posts
     -- the same ids in another order might wait for this one, and this one for him.
     done := set_config('finance.applying', 'transfers ' || pg_trigger_depth()::text, true);
-    WITH transfer AS (
-        SELECT t.* FROM unnest(NEW.ids, NEW.dates, NEW.descriptions, NEW.content_hashes, NEW.first_accounts,
-                               NEW.second_accounts, NEW.currencies, NEW.amounts)
-               AS t(id, date, description, content_hash, first_account, second_account, currency, amount)
-    ), entry AS (
-        INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_by, recorded_xid)
-        SELECT NEW.ledger_id, id, date, description, content_hash, the_user, this_xid
-          FROM transfer RETURNING 1
-    )
+    INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_by, recorded_xid)
+    SELECT NEW.ledger_id, t.id, t.date, t.description, t.content_hash, the_user, this_xid
+      FROM unnest(NEW.ids, NEW.dates, NEW.descriptions, NEW.content_hashes) AS t(id, date, description, content_hash);
+    GET DIAGNOSTICS entry_count = ROW_COUNT;
     INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
     SELECT NEW.ledger_id, t.id, p.line, p.account_id, t.date, t.currency, p.amount
-      FROM transfer AS t,
+      FROM unnest(NEW.ids, NEW.dates, NEW.first_accounts, NEW.second_accounts, NEW.currencies, NEW.amounts)
+                AS t(id, date, first_account, second_account, currency, amount),
            LATERAL (VALUES (1, t.first_account, t.amount), (2, t.second_account, -t.amount))
-                AS p(line, account_id, amount)
-     WHERE (SELECT count(*) FROM entry) = transfer_count;
+                AS p(line, account_id, amount);
     GET DIAGNOSTICS posting_count = ROW_COUNT;
     done := set_config('finance.applying', mode, true);
-    IF posting_count <> 2 * transfer_count THEN
+    IF entry_count <> transfer_count OR posting_count <> 2 * transfer_count THEN
         RAISE EXCEPTION 'a rule or a trigger keeps the postings from being written'
             USING ERRCODE = 'restrict_violation', TABLE = 'postings', CONSTRAINT = 'ck_postings_written';
     END IF;
@@ -83,13 +79,18 @@ BEGIN
            array_agg(p.debit), array_agg(p.credit), array_agg(p.postings), array_agg(p.scale), min(p.first_date),
            (SELECT l.closed_through FROM ledgers AS l WHERE l.id = NEW.ledger_id)
       INTO month_accounts, month_currencies, months, debits, credits, counts, scales, first_date, closed_through
-      FROM (SELECT l.account_id, t.currency, date_trunc('month', t.date::timestamp)::date AS month,
-                   sum(greatest(l.amount, 0)) AS debit, sum(greatest(-l.amount, 0)) AS credit,
-                   count(*) AS postings, max(min_scale(l.amount)) AS scale, min(t.date) AS first_date
-              FROM unnest(NEW.dates, NEW.first_accounts, NEW.second_accounts, NEW.currencies, NEW.amounts)
-                        AS t(date, first_account, second_account, currency, amount),
-                   LATERAL (VALUES (t.first_account, t.amount), (t.second_account, -t.amount))
-                        AS l(account_id, amount)
+      FROM (SELECT l.account_id, l.currency, date_trunc('month', l.date::timestamp)::date AS month,
+                   sum(l.debit) AS debit, sum(l.credit) AS credit, count(*) AS postings, max(l.scale) AS scale,
+                   min(l.date) AS first_date
+              -- Both accounts are of one currency, or refused: the decimals are counted once.
+              FROM (SELECT account_id, currency, date, greatest(amount, 0) AS debit, greatest(-amount, 0) AS credit,
+                           min_scale(amount) AS scale
+                      FROM unnest(NEW.first_accounts, NEW.currencies, NEW.dates, NEW.amounts)
+                                AS first(account_id, currency, date, amount)
+                    UNION ALL
+                    SELECT account_id, currency, date, greatest(-amount, 0), greatest(amount, 0), 0
+                      FROM unnest(NEW.second_accounts, NEW.currencies, NEW.dates, NEW.amounts)
+                                AS second(account_id, currency, date, amount)) AS l
              GROUP BY 1, 2, 3 ORDER BY 1, 3) AS p;
     IF first_date <= closed_through THEN
         RAISE EXCEPTION 'a posting lies in a closed period'
