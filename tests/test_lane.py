@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from finance.errors import (
     AccountNotFoundError,
     AmountError,
     BalanceLimitError,
+    ConnectionLostError,
     DeadlineError,
     EntryConflictError,
     FinanceError,
@@ -32,6 +33,7 @@ from finance.errors import (
 )
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
+from finance.models import Ledger
 from finance.repositories import KnownCurrencies
 from tests.conftest import Server
 from tests.network import Wire, database_of
@@ -285,6 +287,39 @@ async def test_a_lost_answer_is_met_by_posting_the_same_ids_again(wire: Wire, ds
         assert len({answer.id for answer in answers}) == 20
         assert await balance(db, books, 0) == 21
         await require_clean(db, books)
+
+
+@pytest.mark.parametrize("named", [int, str, Ledger])
+async def test_faults_before_the_first_post_are_heard_of_by_nobody(wire: Wire, dsn: str, named: type) -> None:
+    """Whoever comes first asks for the revision of the schema: that is asked again, too, when a connection breaks."""
+    async with DatabaseManager(dsn) as db:
+        books = await open_books(db)
+        async with db.unit_of_work(books.ledger) as uow:
+            row = await uow.ledgers.get_one(books.ledger)
+        ledger: Ledger | int | str = row if named is Ledger else row.id if named is int else row.name
+    async with DatabaseManager(wire.dsn(database_of(dsn))) as db:
+        wire.break_before = b"finance_version"
+        calls: list[Coroutine[Any, Any, object]] = [db.journal.post(books.entry(), ledger=ledger) for _ in range(5)]
+        calls.append(db.journal.post_many([books.entry()], ledger=ledger, atomic=True))
+        posting = [asyncio.create_task(call) for call in calls]
+        while db.stats().lost < len(posting) and not any(call.done() for call in posting):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        wire.break_before = None
+
+        await asyncio.gather(*posting)
+
+        assert await balance(db, books, 0) == 6
+
+
+async def test_an_entry_whose_ledger_cannot_be_asked_for_has_its_time(wire: Wire, dsn: str) -> None:
+    """When it is over the caller is told so, and what kept it."""
+    async with DatabaseManager(wire.dsn(database_of(dsn))) as db:
+        wire.break_before = b"finance_version"
+
+        with pytest.raises(DeadlineError) as raised:
+            await db.journal.post(NewEntry(TODAY, "move", [NewPosting(1, 1), NewPosting(2, -1)]), ledger=1, timeout=0.3)
+
+        assert isinstance(raised.value.__cause__, ConnectionLostError)
 
 
 async def test_killed_backends_are_heard_of_by_nobody(db: DatabaseManager, books: Books, dsn: str) -> None:

@@ -668,6 +668,21 @@ async def test_run_repeats_an_unknown_outcome_only_where_that_does_no_harm(
     assert (calls, await marks(db)) == (2 if idempotent else 1, [1])
 
 
+async def test_run_begins_again_when_the_look_at_the_revision_is_lost(
+    far: DatabaseManager, db: DatabaseManager, wire: Wire
+) -> None:
+    """Nothing had begun, so that no outcome is unknown, and the function need not be idempotent."""
+    work = Faulty()
+    wire.break_after = b"finance_version"
+    running = asyncio.create_task(far.run(work))
+    while not far.stats().retries and not running.done():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    wire.break_after = None
+    await running
+
+    assert (work.calls, await marks(db)) == (1, [1])
+
+
 async def test_run_does_not_repeat_what_is_stored(db: DatabaseManager) -> None:
     """A callback that fails comes after COMMIT."""
     work = Faulty()
