@@ -37,6 +37,7 @@ from finance.errors import (
 from finance.unit_of_work import UnitOfWork
 from tests.conftest import Server
 from tests.network import Wire, database_of
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.direct("it looks at the server's own sessions and settings")
 
@@ -227,7 +228,7 @@ async def test_command_timeout_is_the_limit_where_the_server_falls_silent(marks_
                 await conn.execute("SELECT 1")
                 wire.freeze()
                 await conn.execute("SELECT 1")
-        assert time.monotonic() - started < 7
+        assert time.monotonic() - started < PATIENCE
         assert caught.value.outcome is Outcome.NOT_APPLIED
 
 
@@ -241,7 +242,7 @@ async def test_a_rollback_on_a_silent_network_ends_in_time(marks_dsn: str, wire:
                 await conn.execute("SELECT 1")
                 wire.freeze()
                 raise LookupError
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < PATIENCE
 
 
 # --- the deadline of a transaction ---------------------------------------------------------------------------
@@ -252,24 +253,24 @@ async def test_a_transaction_beyond_its_deadline_is_rolled_back(work: Work, db: 
 
     async def run(conn: Connection) -> None:
         await conn.execute(INSERT, 1)
-        await asyncio.sleep(5)
+        await asyncio.sleep(120)
 
     started = time.monotonic()
     with pytest.raises(DeadlineError) as caught:
         await work.run(run, timeout=0.1)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PATIENCE
     assert not caught.value.retryable
     assert (work.outcome, await marks(db)) == (Outcome.NOT_APPLIED, [])
 
 
 async def test_the_wait_for_a_connection_counts(marks_dsn: str, way: str) -> None:
     """The deadline is for the whole block."""
-    async with DatabaseManager(marks_dsn, max_size=1) as db, db.transaction():
+    async with DatabaseManager(marks_dsn, max_size=1, acquire_timeout=120) as db, db.transaction():
         started = time.monotonic()
         with pytest.raises(DeadlineError):
             await Work(db, way).run(lambda conn: conn.execute(INSERT, 1), timeout=0.1)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < PATIENCE
 
 
 async def test_a_deadline_that_passes_in_commit_tells_what_became_of_it(work: Work, db: DatabaseManager) -> None:
@@ -493,19 +494,20 @@ async def test_a_scope_of_anyio_in_commit_tells_the_truth(work: Work, db: Databa
 async def test_what_a_cancelled_caller_left_does_not_run_on(db: DatabaseManager) -> None:
     """The server is told to give it up."""
 
-    async def sleeping() -> int:
+    async def is_sleeping() -> bool:
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-        return int(await db.fetchval(query))
+        return bool(await db.fetchval(query))
 
-    task = asyncio.create_task(db.fetch("SELECT pg_sleep(30)"))
-    await asyncio.sleep(0.1)
-    assert await sleeping() == 1
+    task = asyncio.create_task(db.fetch("SELECT pg_sleep(60)"))
+    await until(is_sleeping)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.sleep(0.2)
 
-    assert await sleeping() == 0
+    async def is_awake() -> bool:
+        return not await is_sleeping()
+
+    await until(is_awake)
 
 
 # --- two tasks in one transaction ------------------------------------------------------------------------------
@@ -634,7 +636,7 @@ async def test_run_does_not_repeat_what_would_fail_again_or_be_stored_twice(
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_run_ends_at_its_deadline(marks_dsn: str, is_first: bool) -> None:  # noqa: FBT001
     """The look at the revision and the wait for a connection included."""
-    async with DatabaseManager(marks_dsn, max_size=1) as db:
+    async with DatabaseManager(marks_dsn, max_size=1, acquire_timeout=120) as db:
         if not is_first:
             await db.migrations.require_head()
         async with db.transaction():
@@ -642,7 +644,7 @@ async def test_run_ends_at_its_deadline(marks_dsn: str, is_first: bool) -> None:
             with pytest.raises(DeadlineError):
                 await db.run(Faulty(), retry=Retry(deadline=0.2))
 
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < PATIENCE
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
@@ -857,9 +859,9 @@ async def test_no_pause_goes_on_past_the_deadline(db: DatabaseManager) -> None:
 
     started = time.monotonic()
     with pytest.raises((DeadlockError, DeadlineError)):
-        await db.run(fail, retry=Retry(attempts=100, deadline=0.3, pause=20, longest_pause=20))
+        await db.run(fail, retry=Retry(attempts=100, deadline=0.3, pause=2000, longest_pause=2000))
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PATIENCE
 
 
 async def test_a_type_that_was_made_anew_is_not_noticed_by_a_single_statement(db: DatabaseManager) -> None:
