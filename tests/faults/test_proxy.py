@@ -15,7 +15,7 @@ from benchmarks.chaos.messages import Message, Splitter
 from benchmarks.chaos.proxy import AtCommit, Proxy
 
 #: A fault that is not survived must not hold up the others.
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 _COMMIT = b"Q\x00\x00\x00\x0cCOMMIT;\x00"
 
