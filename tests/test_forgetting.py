@@ -50,7 +50,7 @@ async def _dump(db: DatabaseManager, ledger_id: int) -> dict[str, list[str]]:
     """Return every row of the ledger, by table."""
     found = {}
     for table in await _tables(db):
-        rows = await db.fetch(f"SELECT t::text AS row FROM {table} AS t WHERE ledger_id = $1", ledger_id)
+        rows = await db.fetch(f"SELECT t::text AS row FROM {table} AS t WHERE ledger_id = $1 ORDER BY 1", ledger_id)
         found[table] = [row["row"] for row in rows]
     return found
 

@@ -8,7 +8,6 @@ import itertools
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,6 +24,7 @@ from benchmarks.chaos.record import Record
 from benchmarks.chaos.verdict import Verdict
 from finance import DatabaseManager, NewEntry, NewPosting, Outcome, Retry
 from tests import templates
+from tests.places import make_reachable
 
 _T = TypeVar("_T")
 
@@ -195,16 +195,10 @@ async def build_template(node: Node) -> None:
         await templates.seal(admin, TEMPLATE)
 
 
-def _reachable_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="finance-chaos-"))
-    folder.chmod(0o755)  # the server's unprivileged user must reach it
-    return folder
-
-
 @contextlib.asynccontextmanager
 async def laboratory(*, seed: int, is_short: bool, settings: Mapping[str, str] | None = None) -> AsyncIterator[Lab]:
     """Start the server; nothing of it is left when the block ends."""
-    folder = _reachable_folder()
+    folder = make_reachable("finance-chaos-")
     try:
         async with node_in(folder / "main", settings) as node:
             await build_template(node)
