@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from finance.errors import (
     FinanceError,
     InvalidError,
     LedgerNotFoundError,
+    LockTimeoutError,
     NotConnectedError,
     Outcome,
     OutcomeUnknownError,
@@ -34,7 +36,7 @@ from finance.errors import (
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
 from finance.models import Ledger
-from finance.repositories import KnownCurrencies
+from finance.repositories import KnownCurrencies, posting
 from tests.conftest import Server
 from tests.network import Wire, database_of
 from tests.waiting import PATIENCE, until_left
@@ -1003,6 +1005,62 @@ async def post_at_limits(db: DatabaseManager, books: Books, rng: random.Random) 
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [isinstance(each, Posted) for each in answers] == expected
+
+
+@pytest.mark.parametrize("behind", [1, 3])
+@pytest.mark.parametrize(("limits", "later"), [({"minimum_balance": 0}, -3), ({"maximum_balance": 9}, 3)])
+async def test_nobody_overtakes_at_a_limit_that_was_not_known(
+    db: DatabaseManager, books: Books, limits: dict[str, int], later: int, behind: int
+) -> None:
+    """The first entry touches a limit that is known, and one that is found out only with those behind it."""
+    await limit(db, books, 1, minimum_balance=-100)
+    await asyncio.gather(*(db.journal.post(books.entry(1, to=2, of=1), ledger=books.ledger) for _ in range(2)))
+    await limit(db, books, 0, **limits)
+
+    entries = [books.entry(9, to=0, of=1), *(books.entry(later, to=0, of=4) for _ in range(behind))]
+    calls = (db.journal.post(each, ledger=books.ledger) for each in entries)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [isinstance(each, Posted) for each in answers] == [True, *[later < 0] * behind]
+    await require_clean(db, books)
+
+
+async def test_whoever_found_a_limit_out_waits_behind_those_who_are_held_up_there(
+    db: DatabaseManager, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was under way when the first one met somebody's lock, and touches the same limit."""
+    await limit(db, books, 0, minimum_balance=0)
+    first = [books.entry(9, to=0, of=1), books.entry(1, to=2, of=3)]
+    second = [books.entry(-3, to=0, of=4), books.entry(1, to=2, of=3)]
+    under_way, held_up = asyncio.Event(), asyncio.Event()
+    clock = asyncio.get_running_loop().time
+    free_at = math.inf
+
+    async def slow(fetch: Any, drafts: Any, **options: Any) -> Any:
+        """Have the first group meet somebody's lock for a while, and the second be answered only then."""
+        nonlocal free_at
+        ids = {each.entry.id for each in drafts}
+        if first[0].id in ids and clock() < free_at:
+            await asyncio.wait_for(under_way.wait(), 30)
+            free_at = min(free_at, clock() + 0.5)
+            held_up.set()
+            raise LockTimeoutError
+        if second[0].id in ids and not under_way.is_set():
+            under_way.set()
+            await asyncio.wait_for(held_up.wait(), 30)
+            await asyncio.sleep(0.1)
+        return await posting.insert(fetch, drafts, **options)
+
+    monkeypatch.setattr("finance.journal.poster.insert", slow)
+    one = [asyncio.create_task(db.journal.post(each, ledger=books.ledger)) for each in first]
+    while not db.journal.stats().groups:  # noqa: ASYNC110 - nobody would tell
+        await asyncio.sleep(0)
+    two = [asyncio.create_task(db.journal.post(each, ledger=books.ledger)) for each in second]
+
+    answers = await asyncio.gather(*one, *two, return_exceptions=True)
+
+    assert [type(each) for each in answers] == [Posted] * 4, answers
+    await require_clean(db, books)
 
 
 async def test_a_lost_answer_is_not_forgotten_when_no_other_try_is_possible() -> None:

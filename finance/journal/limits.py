@@ -20,6 +20,10 @@ class MustFollowError(Exception):
     """Nothing was sent: what comes before has to have its answers first, since limits are touched."""
 
 
+class LimitFoundError(Exception):
+    """Nothing was stored: a limit is touched that was not known, and those that touch it have an order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a group is tried.
