@@ -16,6 +16,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from finance import Connection, DatabaseManager, Retry
+from finance.connection import PooledConnection
 from finance.errors import (
     AfterCommitError,
     ConcurrentUseError,
@@ -94,6 +95,7 @@ class Work:
         self._db = db
         self._way = way
         self.handle: Connection | UnitOfWork | None = None
+        self.driver: PooledConnection | None = None
 
     @property
     def outcome(self) -> Outcome | None:
@@ -101,15 +103,19 @@ class Work:
         assert self.handle is not None
         return self.handle.outcome
 
+    def is_committing(self) -> bool:
+        """Whether its COMMIT is under way."""
+        return self.driver is not None and self.driver.is_committing
+
     async def run(self, work: Callable[[Connection], Awaitable[object]], **options: Any) -> None:
         """Open a transaction, and do *work* in it."""
         if self._way == "transaction":
             async with self._db.transaction(**options) as conn:
-                self.handle = conn
+                self.handle, self.driver = conn, conn.driver
                 await work(conn)
         else:
             async with self._db.unit_of_work(**options) as uow:
-                self.handle = uow
+                self.handle, self.driver = uow, uow.connection.driver
                 await work(uow.connection)
 
 
@@ -275,7 +281,7 @@ async def test_the_wait_for_a_connection_counts(marks_dsn: str, way: str) -> Non
 
 async def test_a_deadline_that_passes_in_commit_tells_what_became_of_it(work: Work, db: DatabaseManager) -> None:
     """The answer came while the block was given up: it is stored, and so there is no error."""
-    await work.run(lambda conn: slow_mark(conn, 1, 0.8), timeout=0.5)
+    await work.run(lambda conn: slow_mark(conn, 1, 1.6), timeout=1)
 
     assert (work.outcome, await marks(db)) == (Outcome.APPLIED, [1])
 
@@ -285,7 +291,7 @@ async def test_a_deadline_that_passes_long_before_the_answer_has_an_unknown_outc
 ) -> None:
     """And it turns into what happened when the answer comes."""
     with pytest.raises(OutcomeUnknownError):
-        await work.run(lambda conn: slow_mark(conn, 1, 4), timeout=0.5)
+        await work.run(lambda conn: slow_mark(conn, 1, 4.5), timeout=1)
     assert work.outcome is Outcome.UNKNOWN
 
     async with asyncio.timeout(20):
@@ -416,7 +422,8 @@ async def test_a_cancelled_transaction_is_not_applied(work: Work, db: DatabaseMa
         await conn.execute("SELECT pg_sleep(20)")
 
     task = asyncio.create_task(work.run(dawdle))
-    await asyncio.sleep(0.15)
+    await until(lambda: work.handle is not None)
+    await asyncio.sleep(0.1)
     for _ in range(times):
         task.cancel()
         await asyncio.sleep(0)
@@ -433,8 +440,8 @@ async def test_a_transaction_cancelled_in_commit_says_what_became_of_it(
     work: Work, db: DatabaseManager, times: int
 ) -> None:
     """The caller is held until the answer, and COMMIT is not cancelled."""
-    task = asyncio.create_task(work.run(lambda conn: slow_mark(conn, 1, 0.4)))
-    await asyncio.sleep(0.2)
+    task = asyncio.create_task(work.run(lambda conn: slow_mark(conn, 1, 0.8)))
+    await until(work.is_committing)
     for _ in range(times):
         task.cancel()
         await asyncio.sleep(0.001)
@@ -485,8 +492,15 @@ async def test_a_scope_of_anyio_rolls_back(work: Work, db: DatabaseManager) -> N
 
 async def test_a_scope_of_anyio_in_commit_tells_the_truth(work: Work, db: DatabaseManager) -> None:
     """The outcome is there when the scope ends."""
-    with anyio.move_on_after(0.15):
-        await work.run(lambda conn: slow_mark(conn, 1, 0.4))
+    with anyio.CancelScope() as scope:
+
+        async def cancel() -> None:
+            await until(work.is_committing)
+            scope.cancel()
+
+        cancelling = asyncio.create_task(cancel())
+        await work.run(lambda conn: slow_mark(conn, 1, 0.8))
+    await cancelling
 
     assert (work.outcome, await marks(db)) == (Outcome.APPLIED, [1])
 
@@ -837,11 +851,13 @@ async def test_the_session_of_sqlalchemy_commits_nothing_after_a_typed_commit(db
 async def test_a_commit_of_the_engine_is_not_cancelled_either(db: DatabaseManager) -> None:
     """Whoever is cancelled leaves; the server goes on committing."""
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2), db.engine.begin() as connection:
-            await connection.execute(text("INSERT INTO slow VALUES (77, 0.5)"))
-    await asyncio.sleep(0.7)
+        async with asyncio.timeout(1), db.engine.begin() as connection:
+            await connection.execute(text("INSERT INTO slow VALUES (77, 1.5)"))
 
-    assert await db.fetchval("SELECT count(*) FROM slow WHERE n = 77") == 1
+    async def is_stored() -> bool:
+        return bool(await db.fetchval("SELECT count(*) = 1 FROM slow WHERE n = 77"))
+
+    await until(is_stored)
 
 
 async def test_an_abandoned_unit_of_work_is_not_applied(db: DatabaseManager) -> None:
