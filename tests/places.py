@@ -9,7 +9,7 @@ from pathlib import Path
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it has a name that nobody can guess
 #: Bytes that are free there at least: several servers, a standby's copies and their WAL stay far below.
-_ROOM = 6 * 2**30
+_ROOM = 4 * 2**30
 
 
 def make_reachable(prefix: str) -> Path:
