@@ -672,7 +672,7 @@ async def test_an_id_twice_at_a_limit_does_not_stop_the_lane(
     refused = books.entry()
     entries = [refused, refused, *(books.entry(-1) for _ in range(10))]
 
-    answers = await db.journal.post_many(entries, ledger=books.ledger, timeout=5)
+    answers = await db.journal.post_many(entries, ledger=books.ledger, timeout=60)
 
     assert [isinstance(answer, BalanceLimitError) for answer in answers[:1]] == [True]
     assert all(isinstance(answer, Posted) for answer in answers[2:])

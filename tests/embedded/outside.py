@@ -68,7 +68,7 @@ class Client:
 
     def end(self) -> int:
         """Let it come to its end, and give its exit status."""
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
         return self.process.returncode
 
 

@@ -159,7 +159,8 @@ async def frozen_server(lab: Lab) -> Verdict:
                 connects = network.counts.connects - before
             finally:
                 lab.node.thaw()
-            async with lab.patience(1.0) as healed:
+            # In the short form others use the processor that twelve callers, their back ends and the pool wait for.
+            async with lab.patience(lab.size(1.0, 2.0)) as healed:
                 healing = await recovery(books.record, asyncio.get_running_loop().time())
         overrun = max(0.0, running.slowest - deadline)
         failures = [f"{connects} connects for a pool of {size}"] if connects > size else []
