@@ -398,6 +398,19 @@ async def test_a_lost_commit_is_unknown(
     assert await marks(db) == ([1] if word == "break_after" else [])
 
 
+async def test_a_commit_that_could_not_be_sent_is_not_applied(work: Work, db: DatabaseManager) -> None:
+    """The connection was closed just before: the error and the handle say the same."""
+
+    async def mark(conn: Connection) -> None:
+        await conn.execute(INSERT, 1)
+        asyncio.get_running_loop().call_soon(conn.driver.terminate)
+
+    with pytest.raises(ConnectionLostError):
+        await work.run(mark)
+
+    assert (work.outcome, await marks(db)) == (Outcome.NOT_APPLIED, [])
+
+
 async def test_a_stream_that_writes_is_unknown_when_its_commit_is_lost(
     far: DatabaseManager, db: DatabaseManager, wire: Wire
 ) -> None:
