@@ -27,7 +27,7 @@ check: $(INSTALLED)  ## Check format, lint, types, import floors and the example
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/test_documentation.py
+	$(BIN)/python -m pytest -q $(PARALLEL) tests/test_documentation.py
 
 bench: $(INSTALLED)  ## Measure against peers; NAME=P1 measures one. Writes benchmarks/results.json.
 	$(BIN)/python -m benchmarks $(NAME)

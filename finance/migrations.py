@@ -16,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from finance.connection import Verbs, leaving_block
 from finance.errors import (
+    ConnectionLostError,
     DatabaseError,
     InvalidError,
     MigrationLockError,
+    OutcomeUnknownError,
     SchemaAheadError,
     SchemaBehindError,
     SchemaError,
@@ -79,6 +81,8 @@ class Migrations:
             if error.sqlstate == _UNDEFINED_TABLE:
                 return None
             raise
+        except OutcomeUnknownError as error:  # of any SELECT this is said, and this one stores nothing
+            raise ConnectionLostError from error.__cause__
         return revision
 
     async def upgrade(self, revision: str = "head", *, lock_timeout: float = 60.0) -> None:
@@ -123,6 +127,10 @@ class Migrations:
             if revision != REVISION:
                 raise mismatch(revision)
             self._is_at_head = True
+
+    def is_known_at_head(self) -> bool:
+        """Tell whether `require_head()` is for free."""
+        return self._is_at_head
 
     def forget(self) -> None:
         """Look at the revision again before the next use: the next connection may lead elsewhere."""

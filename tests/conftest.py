@@ -7,7 +7,6 @@ import itertools
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck
 
 from finance import DatabaseManager, Event, StatementRun
 from finance.embedded import EmbeddedServer
@@ -24,6 +25,7 @@ from finance.models import Base, Ledger
 from finance.unit_of_work import UnitOfWork
 from tests import templates
 from tests.network import Wire, wire_to
+from tests.places import make_reachable
 from tests.pooler import PROGRAM, past_pooler, pooler_to
 
 #: What the names of databases and roles end with, where several processes share the server of the environment.
@@ -38,6 +40,11 @@ _copies = itertools.count(1)
 # No durability is needed here, and no test may see what the machine's environment says of databases.
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SOURCES = ("FINANCE_DATABASE_URL", "DATABASE_URL", "FINANCE_DATA_DIR")
+
+
+# How long an example takes is the machine's, and no property of what is tested.
+hypothesis.settings.register_profile("finance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("finance")
 
 
 def pytest_configure() -> None:
@@ -70,8 +77,7 @@ def _no_configuration() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def reachable_tmp() -> Iterator[Path]:
     """A folder that the server's unprivileged user can reach too; pytest's own is root's alone."""
-    folder = Path(tempfile.mkdtemp(prefix="finance-"))
-    folder.chmod(0o755)
+    folder = make_reachable("finance-")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

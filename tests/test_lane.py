@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,11 +20,13 @@ from finance.errors import (
     AccountNotFoundError,
     AmountError,
     BalanceLimitError,
+    ConnectionLostError,
     DeadlineError,
     EntryConflictError,
     FinanceError,
     InvalidError,
     LedgerNotFoundError,
+    LockTimeoutError,
     NotConnectedError,
     Outcome,
     OutcomeUnknownError,
@@ -32,9 +35,11 @@ from finance.errors import (
 )
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
-from finance.repositories import KnownCurrencies
+from finance.models import Ledger
+from finance.repositories import KnownCurrencies, posting
 from tests.conftest import Server
 from tests.network import Wire, database_of
+from tests.waiting import PATIENCE, until_left
 
 TODAY = date(2026, 11, 22)
 
@@ -287,6 +292,39 @@ async def test_a_lost_answer_is_met_by_posting_the_same_ids_again(wire: Wire, ds
         await require_clean(db, books)
 
 
+@pytest.mark.parametrize("named", [int, str, Ledger])
+async def test_faults_before_the_first_post_are_heard_of_by_nobody(wire: Wire, dsn: str, named: type) -> None:
+    """Whoever comes first asks for the revision of the schema: that is asked again, too, when a connection breaks."""
+    async with DatabaseManager(dsn) as db:
+        books = await open_books(db)
+        async with db.unit_of_work(books.ledger) as uow:
+            row = await uow.ledgers.get_one(books.ledger)
+        ledger: Ledger | int | str = row if named is Ledger else row.id if named is int else row.name
+    async with DatabaseManager(wire.dsn(database_of(dsn))) as db:
+        wire.break_before = b"finance_version"
+        calls: list[Coroutine[Any, Any, object]] = [db.journal.post(books.entry(), ledger=ledger) for _ in range(5)]
+        calls.append(db.journal.post_many([books.entry()], ledger=ledger, atomic=True))
+        posting = [asyncio.create_task(call) for call in calls]
+        while db.stats().lost < len(posting) and not any(call.done() for call in posting):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        wire.break_before = None
+
+        await asyncio.gather(*posting)
+
+        assert await balance(db, books, 0) == 6
+
+
+async def test_an_entry_whose_ledger_cannot_be_asked_for_has_its_time(wire: Wire, dsn: str) -> None:
+    """When it is over the caller is told so, and what kept it."""
+    async with DatabaseManager(wire.dsn(database_of(dsn))) as db:
+        wire.break_before = b"finance_version"
+
+        with pytest.raises(DeadlineError) as raised:
+            await db.journal.post(NewEntry(TODAY, "move", [NewPosting(1, 1), NewPosting(2, -1)]), ledger=1, timeout=0.3)
+
+        assert isinstance(raised.value.__cause__, ConnectionLostError)
+
+
 async def test_killed_backends_are_heard_of_by_nobody(db: DatabaseManager, books: Books, dsn: str) -> None:
     """Every entry is stored once, whatever becomes of the connections."""
     async with DatabaseManager(dsn) as other:
@@ -403,7 +441,7 @@ async def test_limits_hold_in_order_over_the_groups_of_one_call(
     db: DatabaseManager, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Groups that are under way at the same time do not overtake each other where limits are touched."""
-    for name in ("FEW_IN_GROUP", "MOST_IN_GROUP"):
+    for name in ("FIRST_GROUP", "LARGEST_GROUP"):
         monkeypatch.setattr(f"finance.journal.many.{name}", 3)
     await limit(db, books, 0, minimum_balance=0, maximum_balance=3)
     entries = [books.entry(amount) for amount in (1, 1, 1, 1, -2, 2, -3, -1, 3, 1, -1, 1)]
@@ -630,13 +668,13 @@ async def test_an_id_twice_at_a_limit_does_not_stop_the_lane(
     db: DatabaseManager, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Groups that wait for those before them leave their places to these."""
-    for name in ("FEW_IN_GROUP", "MOST_IN_GROUP"):
+    for name in ("FIRST_GROUP", "LARGEST_GROUP"):
         monkeypatch.setattr(f"finance.journal.many.{name}", 4)
     await limit(db, books, 1, minimum_balance=0)
     refused = books.entry()
     entries = [refused, refused, *(books.entry(-1) for _ in range(10))]
 
-    answers = await db.journal.post_many(entries, ledger=books.ledger, timeout=5)
+    answers = await db.journal.post_many(entries, ledger=books.ledger, timeout=60)
 
     assert [isinstance(answer, BalanceLimitError) for answer in answers[:1]] == [True]
     assert all(isinstance(answer, Posted) for answer in answers[2:])
@@ -676,7 +714,7 @@ async def test_whoever_is_cut_off_at_any_step_is_told_so(dsn: str, turns: int) -
     for _ in range(turns):
         await asyncio.sleep(0)
     await db.disconnect(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         alone, many, together = await asyncio.gather(*posting, return_exceptions=True)
 
     told = [
@@ -699,10 +737,8 @@ async def test_a_cancelled_disconnection_leaves_no_connection(dsn: str, stranger
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(db.disconnect(10), 0.3)
         await asyncio.gather(posting, return_exceptions=True)
-    await asyncio.sleep(0.3)
 
-    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leaver'"
-    assert await stranger.fetchval(count) == 0
+    await until_left(stranger, "leaver")
 
 
 async def test_details_that_change_later_are_not_posted(db: DatabaseManager, books: Books) -> None:
@@ -827,7 +863,7 @@ async def test_whoever_follows_is_told_no_untruth_at_disconnection(dsn: str, str
         second = asyncio.create_task(db.journal.post(entry, ledger=books.ledger))
         await asyncio.sleep(0.3)
         await db.disconnect(0.1)
-        answers = await asyncio.wait_for(asyncio.gather(first, second, return_exceptions=True), 2)
+        answers = await asyncio.wait_for(asyncio.gather(first, second, return_exceptions=True), PATIENCE)
     assert isinstance(answers[0], OutcomeUnknownError)
     assert isinstance(answers[1], OutcomeUnknownError)
 
@@ -998,6 +1034,62 @@ async def post_at_limits(db: DatabaseManager, books: Books, rng: random.Random) 
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [isinstance(each, Posted) for each in answers] == expected
+
+
+@pytest.mark.parametrize("behind", [1, 3])
+@pytest.mark.parametrize(("limits", "later"), [({"minimum_balance": 0}, -3), ({"maximum_balance": 9}, 3)])
+async def test_nobody_overtakes_at_a_limit_that_was_not_known(
+    db: DatabaseManager, books: Books, limits: dict[str, int], later: int, behind: int
+) -> None:
+    """The first entry touches a limit that is known, and one that is found out only with those behind it."""
+    await limit(db, books, 1, minimum_balance=-100)
+    await asyncio.gather(*(db.journal.post(books.entry(1, to=2, of=1), ledger=books.ledger) for _ in range(2)))
+    await limit(db, books, 0, **limits)
+
+    entries = [books.entry(9, to=0, of=1), *(books.entry(later, to=0, of=4) for _ in range(behind))]
+    calls = (db.journal.post(each, ledger=books.ledger) for each in entries)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [isinstance(each, Posted) for each in answers] == [True, *[later < 0] * behind]
+    await require_clean(db, books)
+
+
+async def test_whoever_found_a_limit_out_waits_behind_those_who_are_held_up_there(
+    db: DatabaseManager, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was under way when the first one met somebody's lock, and touches the same limit."""
+    await limit(db, books, 0, minimum_balance=0)
+    first = [books.entry(9, to=0, of=1), books.entry(1, to=2, of=3)]
+    second = [books.entry(-3, to=0, of=4), books.entry(1, to=2, of=3)]
+    under_way, held_up = asyncio.Event(), asyncio.Event()
+    clock = asyncio.get_running_loop().time
+    free_at = math.inf
+
+    async def slow(fetch: Any, drafts: Any, **options: Any) -> Any:
+        """Have the first group meet somebody's lock for a while, and the second be answered only then."""
+        nonlocal free_at
+        ids = {each.entry.id for each in drafts}
+        if first[0].id in ids and clock() < free_at:
+            await asyncio.wait_for(under_way.wait(), 30)
+            free_at = min(free_at, clock() + 0.5)
+            held_up.set()
+            raise LockTimeoutError
+        if second[0].id in ids and not under_way.is_set():
+            under_way.set()
+            await asyncio.wait_for(held_up.wait(), 30)
+            await asyncio.sleep(0.1)
+        return await posting.insert(fetch, drafts, **options)
+
+    monkeypatch.setattr("finance.journal.poster.insert", slow)
+    one = [asyncio.create_task(db.journal.post(each, ledger=books.ledger)) for each in first]
+    while not db.journal.stats().groups:  # noqa: ASYNC110 - nobody would tell
+        await asyncio.sleep(0)
+    two = [asyncio.create_task(db.journal.post(each, ledger=books.ledger)) for each in second]
+
+    answers = await asyncio.gather(*one, *two, return_exceptions=True)
+
+    assert [type(each) for each in answers] == [Posted] * 4, answers
+    await require_clean(db, books)
 
 
 async def test_a_lost_answer_is_not_forgotten_when_no_other_try_is_possible() -> None:

@@ -9,13 +9,14 @@ import pytest
 from finance import DatabaseManager, Gap, Listening, Notification
 from finance.errors import ClosedError, InvalidError, NotConnectedError, UnavailableError
 from tests.network import Wire, database_of
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.direct("LISTEN needs a session")
 
 
 async def following(listening: Listening) -> Notification | Gap:
     """Wait for the next, not for ever."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return await anext(listening)
 
 
@@ -97,8 +98,11 @@ async def test_it_has_a_connection_beside_the_pool(common_dsn: str) -> None:
     async with DatabaseManager(common_dsn, max_size=1, acquire_timeout=1) as db:
         async with db.listen("a"):
             assert await db.fetchval("SELECT 1") == 1
-        await asyncio.sleep(0.05)
-        assert await db.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == 0
+
+        async def is_gone() -> bool:
+            return bool(await db.fetchval("SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
+
+        await until(is_gone)
 
 
 async def test_outside_of_its_block_it_is_closed(db: DatabaseManager) -> None:

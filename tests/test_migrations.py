@@ -249,7 +249,7 @@ async def test_a_migration_does_not_wait_for_a_busy_table_for_ever(
         with pytest.raises(LockTimeoutError):
             await db.migrations.downgrade("base")
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     await db.migrations.upgrade()
     assert await db.migrations.current() == REVISION
     await db.ledgers.create("Household", base_currency="EUR")

@@ -20,7 +20,7 @@ STEPS = int(os.environ.get("FINANCE_MODEL_STEPS", "12"))
 IS_SHORT = "FINANCE_MODEL_EXAMPLES" not in os.environ
 
 #: A long run may take its time.
-pytestmark = pytest.mark.timeout(max(120, EXAMPLES * STEPS))
+pytestmark = pytest.mark.timeout(max(300, EXAMPLES * STEPS), func_only=True)
 
 
 async def test_the_books_are_what_the_model_says(each_dsn: str) -> None:

@@ -30,6 +30,7 @@ from finance.errors import (
 )
 from tests.conftest import Server
 from tests.network import Wire, database_of
+from tests.waiting import PATIENCE, until, until_left
 
 pytestmark = pytest.mark.direct("it counts the server's own connections")
 
@@ -63,13 +64,6 @@ async def kill_all(watcher: DatabaseManager, name: str) -> None:
     await asyncio.sleep(0.05)
 
 
-async def until(is_so: Callable[[], bool], seconds: float = 4.0) -> None:
-    """Wait for something that happens by itself."""
-    async with asyncio.timeout(seconds):
-        while not is_so():  # noqa: ASYNC110 - there is nobody who would tell
-            await asyncio.sleep(0.01)
-
-
 async def take_all(db: DatabaseManager, count: int) -> None:
     """Check that *count* connections can be in use at the same time."""
     met = asyncio.Barrier(count)
@@ -79,7 +73,7 @@ async def take_all(db: DatabaseManager, count: int) -> None:
             await conn.execute("SELECT 1")
             await met.wait()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(hold() for _ in range(count)))
 
 
@@ -90,7 +84,7 @@ async def test_min_size_is_restored_after_every_connection_was_lost(common_dsn: 
     """Nobody has to ask for one."""
     async with DatabaseManager(common_dsn, min_size=3, application_name="min-lost") as db:
         await kill_all(watcher, "min-lost")
-        assert db.stats().size == 0
+        await until(lambda: db.stats().size == 0 or db.stats().lost == 3)
 
         await until(lambda: db.stats().idle == 3)
 
@@ -177,7 +171,7 @@ async def test_connections_beyond_min_size_are_closed_after_a_rest(common_dsn: s
     async with DatabaseManager(common_dsn, **options) as db:
         await take_all(db, 5)
         started = time.monotonic()
-        while time.monotonic() - started < 2.3:
+        while time.monotonic() - started < 2.3 or db.stats().size > 2:
             sizes.append(db.stats().size)
             await asyncio.sleep(0.005)
 
@@ -266,11 +260,13 @@ async def test_short_deadlines_do_not_starve_the_pool(common_dsn: str) -> None:
     served = 0
     async with DatabaseManager(common_dsn, min_size=0, max_size=2, init=slow) as db:
         chance = random.Random(1)
-        for _ in range(60):
+        for _ in range(1500):  # where each made its own, nobody would ever be served
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(chance.uniform(0.005, 0.02)):
                     await db.fetch("SELECT 1")
                     served += 1
+            if served > 30:
+                break
         assert db.stats().connects <= 2
 
     assert served > 30
@@ -367,23 +363,24 @@ async def test_a_passing_failure_is_told_at_once_where_there_is_nothing_to_wait_
     common_dsn: str, watcher: DatabaseManager, narrow: str
 ) -> None:
     """No connection is open, and none is being made."""
-    async with DatabaseManager(common_dsn, user=narrow, min_size=0) as db:
+    async with DatabaseManager(common_dsn, user=narrow, min_size=0, acquire_timeout=60) as db:
         await watcher.execute("ALTER ROLE narrow_pool CONNECTION LIMIT 0")
         started = time.monotonic()
 
         with pytest.raises(TooManyConnectionsError):
             await db.fetch("SELECT 1")
 
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < PATIENCE
 
 
 async def test_a_wrong_password_is_told_to_all_who_wait(common_dsn: str, watcher: DatabaseManager) -> None:
     """At once, also while another connection is in use; each gets an error of its own."""
     await watcher.execute("CREATE ROLE barred LOGIN")
     try:
-        async with DatabaseManager(common_dsn, user="barred", max_size=2) as db, db.transaction():
+        options = {"user": "barred", "max_size": 2, "acquire_timeout": 60}
+        async with DatabaseManager(common_dsn, **options) as db, db.transaction():
             await watcher.execute("ALTER ROLE barred NOLOGIN")
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE):
                 told = await asyncio.gather(*(db.fetch("SELECT 1") for _ in range(3)), return_exceptions=True)
     finally:
         await watcher.execute("DROP ROLE barred")
@@ -486,9 +483,8 @@ async def test_disconnect_cancels_at_the_server_what_does_not_end(common_dsn: st
 
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(error) for error in results] == [NotConnectedError] * 3
-    assert time.monotonic() - started < 2
-    await asyncio.sleep(0.05)
-    assert await backends(watcher, "cancelled") == set()
+    assert time.monotonic() - started < PATIENCE
+    await until_left(watcher, "cancelled")
 
 
 async def test_disconnect_of_a_silent_server_ends_in_time(wire: Wire, common_dsn: str) -> None:
@@ -500,7 +496,7 @@ async def test_disconnect_of_a_silent_server_ends_in_time(wire: Wire, common_dsn
 
     await db.disconnect(timeout=0.1)
 
-    assert time.monotonic() - started < 7
+    assert time.monotonic() - started < PATIENCE
     assert db.__repr__() == "<DatabaseManager not connected>"
 
 
@@ -533,8 +529,7 @@ async def test_disconnect_while_connecting_leaves_it_disconnected(common_dsn: st
     await connecting
     with pytest.raises(NotConnectedError):
         await db.ping()
-    await asyncio.sleep(0.05)
-    assert await backends(watcher, "both") == set()
+    await until_left(watcher, "both")
 
 
 async def test_a_commit_that_disconnect_cuts_off_has_an_unknown_outcome(
@@ -687,10 +682,10 @@ async def test_a_commit_of_the_engine_is_bounded_on_a_silent_network(wire: Wire,
     async with DatabaseManager(wire.dsn(database_of(common_dsn)), command_timeout=0.5) as db:
         started = time.monotonic()
         with pytest.raises(DBAPIError):
-            async with asyncio.timeout(5), db.engine.begin() as connection:
+            async with asyncio.timeout(60), db.engine.begin() as connection:
                 await connection.execute(text("SELECT 1"))
                 wire.freeze()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < PATIENCE
 
 
 # --- bounded answers ---------------------------------------------------------------------------------------------
@@ -698,11 +693,11 @@ async def test_a_commit_of_the_engine_is_bounded_on_a_silent_network(wire: Wire,
 
 async def test_health_of_a_busy_pool_is_told_in_time(common_dsn: str) -> None:
     """The wait for a connection counts."""
-    async with DatabaseManager(common_dsn, max_size=1) as db, db.transaction():
+    async with DatabaseManager(common_dsn, max_size=1, acquire_timeout=60) as db, db.transaction():
         started = time.monotonic()
         health = await db.health(timeout=0.2)
 
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < PATIENCE
         assert (health.reachable, health.reason) == (False, "no answer within 0.2 s")
 
 
@@ -713,6 +708,6 @@ async def test_a_listener_that_is_closed_ends_the_wait_of_another_task(common_ds
         async with db.listen("nothing") as notifications:
             waiting = asyncio.create_task(anext(notifications))
             await asyncio.sleep(0.05)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(FinanceError, match="listener"):
                 await waiting

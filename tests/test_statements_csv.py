@@ -340,9 +340,9 @@ def test_rows_that_are_skipped_are_no_lines() -> None:
 def test_many_rows_are_read_in_time_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows and cells are counted before anything of them is kept, so that memory is bounded."""
     rows = b"Date,Payee,Amount\n" + b"2026-01-05,Shop,-12.50\n" * 20_000
-    began = time.monotonic()
+    began = time.process_time()  # a busy machine makes it no longer
     assert str(_read(rows).sum) == "-250000.00"
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     monkeypatch.setattr(table, "MOST_CELLS", 50_000)
     error = _refusal(rows + b"2026-01-05,Shop,oops\n")
     assert (error.line, "more than 500,000 rows or 50,000 cells" in error.reason) == (16_667, True)

@@ -192,12 +192,12 @@ async def test_a_value_that_stays_what_it_is_passes(db: DatabaseManager, kind: s
 @pytest.mark.parametrize("value", ["1E+262143", "-1E+19"])
 async def test_a_number_beyond_an_integer_is_refused_at_once(db: DatabaseManager, value: str) -> None:
     """Making an int of it would take seconds, in which nothing else runs."""
-    started = time.perf_counter()
+    started = time.thread_time()  # a busy machine makes it no longer
 
     with pytest.raises(ParameterError, match="64 bits"):
         await db.fetchval("SELECT $1::bigint", Decimal(value))
 
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("kind", ["bigint", "numeric"])

@@ -68,7 +68,7 @@ async def all_of(calls: Iterable[Callable[[], Awaitable[object]]], *, callers: i
             group.create_task(work())
 
 
-async def recovery(record: Record, since: float, patience: float = 5.0) -> float:
+async def recovery(record: Record, since: float, patience: float = 20.0) -> float:
     """Wait for the next acknowledgement after *since*, and return the seconds that it took; infinity if none came."""
 
     async def has_come() -> bool:

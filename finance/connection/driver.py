@@ -135,6 +135,10 @@ class PooledConnection(Driver):
             raise asyncpg.InFailedSQLTransactionError("COMMIT was answered with ROLLBACK")
         return status
 
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open; on a connection that is closed, where the driver would fail, none is."""
+        return not self.is_closed() and bool(super().is_in_transaction())
+
     @contextlib.contextmanager
     def _committing(self) -> Iterator[None]:
         """Bound a COMMIT: it is never cancelled, but after the time limit its connection is dropped."""
@@ -156,7 +160,7 @@ class PooledConnection(Driver):
             self.may_have_committed = True
         try:
             yield
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # the driver may have refused to send it
             if translate(error, committing=True).outcome is Outcome.NOT_APPLIED:
                 self.may_have_committed = before
             raise

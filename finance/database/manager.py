@@ -500,7 +500,10 @@ class DatabaseManager(Verbs):
         if self._journal is None:
             from finance.journal import Journal  # noqa: PLC0415 - see above
 
-            self._journal = Journal(self._lane_of_pool, self._find_ledger, self.unit_of_work, self.transaction)
+            is_ready = self._migrations.is_known_at_head
+            self._journal = Journal(
+                self._lane_of_pool, self._find_ledger, is_ready, self.unit_of_work, self.transaction
+            )
         return self._journal
 
     @property

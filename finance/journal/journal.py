@@ -33,7 +33,8 @@ class Journal:
 
     Args:
         lane: Returns the lane of the pool that is connected.
-        find_ledger: Returns the id of a ledger.
+        find_ledger: Returns the id of a ledger, once the database is at the code's revision.
+        is_ready: Tells whether it is known to be there, so that the id of a ledger is found without asking.
         unit_of_work: Opens a unit of work.
         transaction: Opens a transaction for raw SQL.
     """
@@ -42,11 +43,13 @@ class Journal:
         self,
         lane: Callable[[], Lane],
         find_ledger: Callable[[Ledger | int | str], Awaitable[int]],
+        is_ready: Callable[[], bool],
         unit_of_work: Callable[..., AbstractAsyncContextManager[UnitOfWork]],
         transaction: Callable[..., AbstractAsyncContextManager[Connection]],
     ) -> None:
         self._lane = lane
         self._find_ledger = find_ledger
+        self._is_ready = is_ready
         self._unit_of_work = unit_of_work
         self._transaction = transaction
 
@@ -77,8 +80,10 @@ class Journal:
         """
         lane = self._lane()
         lane.require_open()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
         ticket = Ticket(await self._found(ledger, timeout), _require_entry(entry))
-        limit = asyncio.get_running_loop().call_later(timeout, ticket.give_up, timeout)
+        limit = loop.call_at(end, ticket.give_up, timeout)
         try:
             if lane.is_full:
                 await lane.enter(ticket)
@@ -122,9 +127,10 @@ class Journal:
         """
         lane = self._lane()
         lane.require_open()
+        end = asyncio.get_running_loop().time() + timeout
         ledger_id = await self._found(ledger, timeout)
         if atomic:
-            return await self._post_atomically(lane, ledger_id, list(entries), timeout)
+            return await self._post_atomically(lane, ledger_id, list(entries), timeout, end)
         tickets = (Ticket(ledger_id, _require_entry(entry)) for entry in entries)
         return await post_in_groups(lane, tickets, timeout)
 
@@ -175,9 +181,14 @@ class Journal:
         return Rebuilt(accounts, tuple(mended), tuple(problems))
 
     async def _found(self, ledger: Ledger | int | str, timeout: float) -> int:
-        """Return the id of *ledger*; a name is looked up again after faults that pass."""
-        if not isinstance(ledger, str):
-            return await self._find_ledger(ledger)
+        """Return the id of *ledger*. Whatever the database is asked before, it is asked again after faults that pass.
+
+        That is the id of a name and, by whoever comes first, the revision of the schema.
+        """
+        number = ledger.id if isinstance(ledger, Ledger) else ledger
+        if type(number) is int and self._is_ready():
+            return number
+        failure: FinanceError | None = None
         try:
             async with asyncio.timeout(timeout) as limit:
                 while True:
@@ -186,17 +197,18 @@ class Journal:
                     except FinanceError as error:
                         if not error.retryable and error.outcome is not Outcome.UNKNOWN:
                             raise
+                        failure = error
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise DeadlineError(timeout) from None
+            raise DeadlineError(timeout) from failure
 
     def _snapshot(self, ledger: Ledger | int | str) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit_of_work(ledger, isolation="repeatable_read", read_only=True, statement_timeout=math.inf)
 
     async def _post_atomically(
-        self, lane: Lane, ledger_id: int, entries: Sequence[NewEntry], timeout: float
+        self, lane: Lane, ledger_id: int, entries: Sequence[NewEntry], timeout: float, end: float
     ) -> list[Posted]:
         if not entries:
             return []
@@ -204,7 +216,7 @@ class Journal:
         if len({ticket.key for ticket in tickets}) < len(tickets):
             raise InvalidError("two entries of one call have the same id; an id is used once")
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with asyncio.timeout_at(end) as limit:
                 return await lane.post_atomically(tickets)
         except TimeoutError:
             if not limit.expired():

@@ -21,7 +21,7 @@ class MustFollowError(Exception):
 
 
 class LimitFoundError(Exception):
-    """Nothing was stored: one of the entries touches a limit that was not known."""
+    """Nothing was stored: a limit is touched that was not known, and those that touch it have an order."""
 
 
 @dataclass(frozen=True, slots=True)

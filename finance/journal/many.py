@@ -14,9 +14,9 @@ from finance.repositories import Posted
 #: Groups of one call that are under way at the same time, or wait for a place.
 _AHEAD = 4
 #: Entries of the first group: the server begins while the others are made ready.
-FEW_IN_GROUP = 1024
+FIRST_GROUP = 1024
 #: Entries of the others: an account is locked and written once in each, however many of them touch it.
-MOST_IN_GROUP = 4096
+LARGEST_GROUP = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ async def _post(lane: Lane, tickets: Sequence[Ticket], predecessor: asyncio.Task
 def _groups(tickets: Iterator[Ticket]) -> Iterator[list[Ticket]]:
     """Cut *tickets* into groups none of which has an id twice: the second one has its place in the order as well."""
     group: dict[int, Ticket] = {}
-    most = FEW_IN_GROUP
+    most = FIRST_GROUP
     for ticket in tickets:
         number = ticket.entry.id.int
         if number in group or len(group) == most:
             yield list(group.values())
-            group, most = {}, MOST_IN_GROUP
+            group, most = {}, LARGEST_GROUP
         group[number] = ticket
     if group:
         yield list(group.values())

@@ -225,6 +225,9 @@ class Poster:
                 for ticket in tickets:
                     ticket.is_sent = False
                 raise
+            except LimitFoundError:  # now they are known to have an order, also behind those that are held up meanwhile
+                for ticket in tickets:
+                    ticket.is_sent = False
             except Exception as error:  # none of them may be left without an answer
                 tickets = [ticket for ticket in tickets if ticket.is_open]
                 _fail(tickets, error)
@@ -241,22 +244,13 @@ class Poster:
         return stuck
 
     async def _try(self, tickets: Sequence[Ticket], way: Way, ahead: Sequence[Ticket]) -> list[Ticket]:
-        """Post *tickets* once, and answer each that is not held up."""
-        while True:
-            try:
-                return await self._try_as_known(tickets, way, ahead)
-            except LimitFoundError:  # meanwhile others may have been parked at it, and it may part these anew
-                for ticket in tickets:
-                    ticket.is_sent = False
-
-    async def _try_as_known(self, tickets: Sequence[Ticket], way: Way, ahead: Sequence[Ticket]) -> list[Ticket]:
-        """Post *tickets* by the limits that are known, first those whose order makes no difference."""
+        """Post *tickets* once, first those whose order makes no difference, and answer each that is not held up."""
         ready = [ticket for ticket in await self._with_drafts(tickets) if ticket.draft is not None]
         ordered = [ticket for ticket in ready if self._limits_of(ticket)]
         stuck: list[Ticket] = []
         if len(ready) > len(ordered) > 0:
             free = [ticket for ticket in ready if not self._limits_of(ticket)]
-            stuck = await self._try_together(free, way)
+            stuck = await self._try_together(free, way, are_all=False)
             ready = [ticket for ticket in ordered if ticket.is_open]  # others were given up meanwhile
         if self._parked:
             ready, behind = self._parked.part(ready, ahead if way.is_parked else self._parked)
@@ -274,13 +268,16 @@ class Poster:
         """Return the accounts of *ticket* that have limits, as far as is known."""
         return self._limited & ticket.draft.account_ids if self._limited and ticket.draft is not None else set()
 
-    async def _try_together(self, tickets: Sequence[Ticket], way: Way) -> list[Ticket]:
-        """Post *tickets* in one go, and answer all of them; return them where somebody else's lock holds them up."""
+    async def _try_together(self, tickets: Sequence[Ticket], way: Way, *, are_all: bool = True) -> list[Ticket]:
+        """Post *tickets* in one go, and answer all of them; return them where somebody else's lock holds them up.
+
+        Unless they *are_all*, others come before them at limits.
+        """
         drafts = [ticket.draft for ticket in tickets if ticket.draft is not None]
         for ticket in tickets:
             ticket.is_sent = True
         try:
-            old, refused = await self._insert(drafts, way)
+            old, refused = await self._insert(drafts, way, are_all=are_all)
         except LockTimeoutError as error:
             _fail(tickets, error)
             self._limited |= await limited(self._fetch(drafts[0].ledger_id), drafts)
@@ -300,30 +297,27 @@ class Poster:
     def _fetch(self, ledger_id: int) -> Fetch:
         return partial(self._database.fetch, ledger_id)
 
-    async def _insert(self, drafts: Sequence[Draft], way: Way) -> tuple[set[Key], dict[Key, FinanceError]]:
+    async def _insert(
+        self, drafts: Sequence[Draft], way: Way, *, are_all: bool
+    ) -> tuple[set[Key], dict[Key, FinanceError]]:
         """Store *drafts* in one statement or, where their order matters, in a transaction.
 
         Returns:
             The keys that were stored before, and what those that a limit refuses are told.
         """
         fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{way.patience * 1000:.0f}ms"
-        has_order = len(drafts) > 1 or way.predecessor is not None
-        if not (has_order and any(map(self._touches_limits, drafts))):
-            try:
-                return await insert(
-                    fetch,
-                    drafts,
-                    lock_timeout=lock_timeout,
-                    unordered=has_order,
-                    by_guard=self._database.sees_all_ledgers,
-                ), {}
-            except BalanceLimitError as error:
-                if not has_order or error.account_id is None:
-                    raise
-                self._limited.add(error.account_id)
-                raise LimitFoundError from error
-        way.require_turn()
-        return await self._insert_in_order(drafts, way.patience)
+        has_order = not are_all or len(drafts) > 1 or way.predecessor is not None
+        if has_order and any(map(self._touches_limits, drafts)):
+            way.require_turn()
+            return await self._insert_in_order(drafts, way.patience)
+        try:
+            by_guard = self._database.sees_all_ledgers
+            return await insert(fetch, drafts, lock_timeout=lock_timeout, unordered=has_order, by_guard=by_guard), {}
+        except BalanceLimitError as error:
+            if not has_order or error.account_id is None:
+                raise
+            self._limited |= {error.account_id, *await limited(fetch, drafts)}
+            raise LimitFoundError from error
 
     async def _with_drafts(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Make the drafts that are missing, and answer whoever handed in what cannot be one."""

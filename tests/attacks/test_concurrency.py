@@ -382,19 +382,20 @@ async def test_an_old_snapshot_cannot_post_behind_a_closing(victim: Victim) -> N
 async def test_an_account_is_not_deleted_under_a_posting(victim: Victim, isolation: Isolation) -> None:
     """Whoever deletes it waits for the poster, and then finds the posting: also one that nets to nothing."""
     (spare,) = await _open(victim, 1)
-    deleting = asyncio.Event()
+    deleting, posted = asyncio.Event(), asyncio.Event()
 
     async def delete() -> None:
         async with victim.db.transaction(isolation=isolation) as conn:
             await conn.fetchval("SELECT count(*) FROM postings")
             deleting.set()
-            await asyncio.sleep(0.05)
+            await posted.wait()
             await conn.execute("DELETE FROM accounts WHERE id = $1", spare)
 
     async def post() -> None:
         await deleting.wait()
         async with victim.db.unit_of_work(victim.ledger) as uow:
             await uow.journal.post(_entry([(spare, 5), (spare, -5)]))
+            posted.set()
             await asyncio.sleep(0.15)
 
     _, errors = await _all(delete(), post())

@@ -58,5 +58,5 @@ def program(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]
 
 def ended(process: subprocess.Popen[str], given: str | None = None) -> Outcome:
     """Wait for the end of a process."""
-    out, err = process.communicate(given, timeout=60)
+    out, err = process.communicate(given, timeout=120)
     return Outcome(process.returncode, out, err)

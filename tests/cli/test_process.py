@@ -98,7 +98,7 @@ def test_ctrl_c_ends_waiting_for_standard_input(dsn: str) -> None:
     process = program("import", "-", FINANCE_DATABASE_URL=dsn)
     wait_until_sleeping(process.pid)
     process.send_signal(signal.SIGINT)
-    status = process.wait(timeout=30)
+    status = process.wait(timeout=120)
 
     assert status == 130
     assert process.communicate()[1] == "finance: interrupted\n"
@@ -117,7 +117,7 @@ def test_closed_pipe_is_no_error_of_ours(dsn: str, run: Run) -> None:
     assert process.stdout
     process.stdout.close()
     process.stdout = None
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=120)[1]
 
     assert process.returncode == 141
     assert "Traceback" not in told
@@ -130,7 +130,7 @@ def test_stream_that_cannot_be_written_gives_no_traceback(dsn: str, stream: str)
     command = f"exec {sys.executable} -m finance.cli accounts {stream}"
     environment = os.environ | {"FINANCE_DATABASE_URL": dsn}
     result = subprocess.run(
-        ["/bin/sh", "-c", command], capture_output=True, cwd=CHECKOUT, env=environment, timeout=60, check=False
+        ["/bin/sh", "-c", command], capture_output=True, cwd=CHECKOUT, env=environment, timeout=120, check=False
     )
 
     assert b"Traceback" not in result.stderr
@@ -143,7 +143,7 @@ def test_importing_the_library_imports_no_extra() -> None:
         "import sys\nimport finance, finance.cli, finance.statements.importer\n"
         "sys.exit(' '.join(sorted({'cyclopts', 'rich', 'ofxparse', 'bs4', 'lxml', 'mt940'} & sys.modules.keys())))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=CHECKOUT, timeout=60, check=False)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=CHECKOUT, timeout=120, check=False)
 
     assert result.stderr.decode() == "\n" * (result.returncode != 0)
 
@@ -217,4 +217,4 @@ def on_terminal(*arguments: str | Path, **environment: str) -> tuple[str, int]:
         while part := os.read(terminal, 65536):
             shown += part
     os.close(terminal)
-    return shown.decode(), process.wait(timeout=60)
+    return shown.decode(), process.wait(timeout=120)

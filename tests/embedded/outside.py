@@ -68,7 +68,7 @@ class Client:
 
     def end(self) -> int:
         """Let it come to its end, and give its exit status."""
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
         return self.process.returncode
 
 
@@ -99,8 +99,8 @@ def exists(pid: int) -> bool:
 
 
 def soon(condition: Callable[[], bool]) -> bool:
-    """Wait for a condition, at most 10 s."""
-    deadline = time.monotonic() + 10
+    """Wait for a condition, at most 30 s."""
+    deadline = time.monotonic() + 30
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     return condition()

@@ -38,6 +38,7 @@ async def test_without_proc_psutil_tells_who_a_process_is(books: Path, monkeypat
     monkeypatch.setattr(postmaster, "_PROC", Path("/nonexistent"))
     with Client(books) as client:
         client.process.kill()
+        client.process.wait()  # until it is dead, it uses the server
         async with EmbeddedServer(books, settings=FAST):
             pid = pid_of(books)
         assert is_gone_soon(pid)

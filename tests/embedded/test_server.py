@@ -48,18 +48,18 @@ async def test_a_start_that_is_cancelled_too_late_stops_again(books: Path) -> No
 
 async def test_a_cancelled_start_does_not_wait_for_a_slow_server(books: Path, empty: Path) -> None:
     """A server that takes its time to start is stopped in the middle, and the folder is free."""
-    slow = programs(empty / "slow", postgres=sleep(10))
+    slow = programs(empty / "slow", postgres=sleep(90))
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(EmbeddedServer(books, binaries=slow).start(), 0.3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     async with EmbeddedServer(books, settings=FAST) as server:
         assert await fetchval(server.dsn(), "SELECT 1") == 1
 
 
 async def test_a_cancelled_first_start_leaves_no_half_of_a_cluster(empty: Path) -> None:
     """The programs that make the cluster end at once, and what they have made is removed."""
-    slow = programs(empty / "slow", postgres=sleep(10))
+    slow = programs(empty / "slow", postgres=sleep(90))
     task = asyncio.ensure_future(EmbeddedServer(empty, binaries=slow, settings=FAST).start())
     await asyncio.sleep(0)
     log = empty / "postgresql-18/server.log"
@@ -69,7 +69,7 @@ async def test_a_cancelled_first_start_leaves_no_half_of_a_cluster(empty: Path) 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert not clusters(empty)
 
 

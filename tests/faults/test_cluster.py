@@ -12,7 +12,7 @@ from benchmarks.chaos.cluster import node_in
 from benchmarks.chaos.lab import Books, Lab
 
 #: A fault that is not survived must not hold up the others.
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
 async def test_a_killed_backend_takes_the_others_down(lab: Lab, books: Books) -> None:

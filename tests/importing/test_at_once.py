@@ -75,7 +75,7 @@ async def test_import_locks_in_the_order_of_all_posters(
 async def until_blocked(db: DatabaseManager) -> None:
     """Wait until somebody waits for a lock."""
     query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid())"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await db.fetchval(query):  # noqa: ASYNC110 - the database has no event for it
             await asyncio.sleep(0.01)
 
@@ -85,5 +85,5 @@ async def test_error_leaves_no_lock_behind_for_the_next(db: DatabaseManager, boo
     with pytest.raises(FinanceError):
         await import_alone(db, books, file(statement(line("1"), currency="ZZZ")))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await import_alone(db, books, file(statement(line("1")))) == 1

@@ -41,8 +41,7 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "C1": [partial(cancels.random_cancels, mode=mode, loop=loop) for loop in cancels.LOOPS for mode in cancels.MODES],
     "C2": [partial(sweep.sweep, call=call) for call in sweep.CALLS],
     "C3": [
-        partial(commits.slow_commit, seconds=1.0),
-        partial(commits.slow_commit, seconds=3.0),
+        *(partial(commits.slow_commit, seconds=seconds) for seconds in commits.SECONDS),
         commits.absent_standby,
     ],
     "C4": [usage.swallowed_errors],

@@ -225,7 +225,7 @@ async def drained(lab: Lab, grace: float) -> Verdict:
     name = f"G1 disconnect {grace:g} s"
     errors: Counter[str] = Counter()
     slowest = 0.0
-    async with lab.books(name) as books:
+    async with lab.books(name) as books, lab.patience(grace + 2) as bound:
         for _ in range(lab.size(20, 2)):
             db = DatabaseManager(books.dsn, max_size=4)
             await db.connect()
@@ -241,7 +241,7 @@ async def drained(lab: Lab, grace: float) -> Verdict:
         errors += books.record.errors
         failures = [f"{errors['pending']} callers still wait"] if errors["pending"] else []
         failures += [f"{errors} in spite of the grace"] if grace >= 1 and +errors else []
-        failures += [f"disconnecting took {slowest:.2f} s"] if slowest > grace + 2 else []
+        failures += [f"disconnecting took {slowest:.2f} s"] if slowest > bound() else []
         told = ", ".join(f"{count} {kind}" for kind, count in errors.items() if count) or "all were stored"
         return await books.judge(lab.verdict(name, faults=len(books.record.told), note=told), failures=failures)
 
