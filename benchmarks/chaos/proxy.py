@@ -15,7 +15,7 @@ from typing import Self
 
 from benchmarks.chaos.messages import Message, Splitter
 
-_POSTS = b"INSERT INTO journal_entries"
+_POSTS = (b"INSERT INTO journal_entries", b"INSERT INTO new_transfers")
 
 
 class AtCommit(enum.Enum):
@@ -230,7 +230,7 @@ class _Line:
     def _begins_to_post(self, message: Message) -> bool:
         """Tell whether *message* runs a statement that posts, and commits by itself."""
         if message.kind == b"P":
-            change = self._posting.add if _POSTS in message.sql else self._posting.discard
+            change = self._posting.add if any(each in message.sql for each in _POSTS) else self._posting.discard
             change(message.statement)
         self._posts = self._posts or (
             message.kind == b"B" and message.statement in self._posting and not self._is_in_transaction
