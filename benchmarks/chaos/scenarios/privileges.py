@@ -45,6 +45,7 @@ _RIGHTS: Mapping[str, tuple[str, str]] = {
     "schedule_changes": ("SIUD", "SIUD"),
     "redactions": ("S", "S"),
     "redacted_entries": ("S", "S"),
+    "redacted_rows": ("S", "S"),
     "entry_revisions": ("S", "S"),
     "monthly_totals": ("S", "S"),
     "unsettled": ("S", "S"),
