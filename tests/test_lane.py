@@ -33,13 +33,14 @@ from finance.errors import (
     PeriodClosedError,
     UnbalancedEntryError,
 )
+from finance.journal import many
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
 from finance.models import Ledger
 from finance.repositories import KnownCurrencies, posting
 from tests.conftest import Server
 from tests.network import Wire, database_of
-from tests.waiting import PATIENCE, until_left
+from tests.waiting import PATIENCE, until, until_left
 
 TODAY = date(2026, 11, 22)
 
@@ -645,6 +646,25 @@ async def test_what_waited_too_long_for_its_turn_is_not_posted_later(
 
     stored = await db.fetchval("SELECT count(*) FROM journal_entries WHERE id = $1", last.id)
     assert stored == 0 or caught.type is OutcomeUnknownError
+
+
+async def test_many_whose_caller_left_are_not_posted_later(
+    db: DatabaseManager, books: Books, stranger: DatabaseManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the group that was waited for when it left no more than the others."""
+    monkeypatch.setattr(many, "FIRST_GROUP", 1)
+    monkeypatch.setattr(many, "LARGEST_GROUP", 1)
+    async with stranger.unit_of_work(books.ledger) as uow:
+        await uow.accounts.get_one(books.accounts[0], for_update=True)
+        entries = [books.entry() for _ in range(6)]
+        call = asyncio.create_task(db.journal.post_many(entries, ledger=books.ledger))
+        await asyncio.sleep(0.3)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await until(lambda: db.journal.stats().posting == 0)  # although the account is locked
+    assert await balance(db, books, 0) == 0
+    await require_clean(db, books)
 
 
 async def test_the_second_caller_of_an_id_is_told_no_untruth(

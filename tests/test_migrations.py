@@ -32,6 +32,7 @@ from finance.models import Base
 from tests.conftest import Server
 from tests.factories import entry, open_books
 from tests.network import Wire
+from tests.waiting import until
 
 pytestmark = pytest.mark.direct("migrations hold a lock of the session")
 
@@ -253,6 +254,40 @@ async def test_a_migration_does_not_wait_for_a_busy_table_for_ever(
     await db.migrations.upgrade()
     assert await db.migrations.current() == REVISION
     await db.ledgers.create("Household", base_currency="EUR")
+
+
+@pytest.mark.parametrize(("first", "then"), [("0011", "head"), ("head", "0011")], ids=["up", "down"])
+async def test_a_migration_and_a_poster_do_not_wait_in_a_circle(db: DatabaseManager, first: str, then: str) -> None:
+    """Whoever has looked for an entry writes it with its postings, and the migration comes after."""
+    async with db.unit_of_work("Household", base_currency="EUR") as uow:
+        books = await open_books(uow)
+    if first != "head":
+        await db.migrations.downgrade(first)
+    migrate = db.migrations.upgrade if then == "head" else db.migrations.downgrade
+    one = entry(books.food, books.checking, 1)
+    key = (books.food.ledger_id, one.id, one.date)
+
+    async def is_waited_for() -> bool:
+        return bool(
+            await db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')")
+        )
+
+    async with db.transaction() as conn:
+        await conn.execute("SELECT FROM journal_entries WHERE ledger_id = $1 AND id = $2", *key[:2])
+        migrating = asyncio.create_task(migrate(then))
+        await until(is_waited_for)
+        await conn.execute("INSERT INTO journal_entries (ledger_id, id, date) VALUES ($1, $2, $3)", *key)
+        await conn.execute(
+            "INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)"
+            " SELECT $1, $2, l.line, l.account_id, $3, 'EUR', l.amount"
+            "  FROM (VALUES (1, $4::bigint, 1), (2, $5::bigint, -1)) AS l(line, account_id, amount)",
+            *key,
+            books.food.id,
+            books.checking.id,
+        )
+    await migrating
+
+    assert await db.fetchval("SELECT balance FROM accounts WHERE id = $1", books.food.id) == 1
 
 
 # --- connections ---------------------------------------------------------------------------------------

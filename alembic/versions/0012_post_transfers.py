@@ -27,9 +27,12 @@ ON_INSERT = (
     ("postings_apply", "postings", "new_postings", "apply_postings()"),
     ("journal_entries_queue", "journal_entries", "new_entries", "queue_entries()"),
 )
+# In the order of a poster, so that neither waits for the other in a circle.
+LOCK = "LOCK TABLE journal_entries, postings IN ACCESS EXCLUSIVE MODE"
 
 
 def upgrade() -> None:
+    op.execute(LOCK)
     pin_search_path()
     for file in sorted(GUARDS.glob("[0-9]*.sql")):
         op.execute(file.read_text("utf-8"))
@@ -47,6 +50,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     pin_search_path()
     op.execute("DROP VIEW new_transfers")
+    op.execute(LOCK)
     look_at_entries("")
     sql = BEFORE.read_text("utf-8")
     op.execute(sql.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))

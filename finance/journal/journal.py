@@ -112,7 +112,7 @@ class Journal:
 
         Args:
             entries: Any number; they are taken some thousands at a time. What is none, or an iterator that fails,
-                ends the call with its error: what was taken before is posted, and its answers are lost.
+                ends the call with its error: what was taken before may be posted, and its answers are lost.
             ledger: The ledger, its id or its name.
             atomic: Post all of them in one transaction, or none. Limits then hold for their sum.
             timeout: Seconds that a group of some thousands may take, faults that pass included; with *atomic*, all.

@@ -48,7 +48,8 @@ async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) 
             predecessor = asyncio.create_task(_post(lane, taken, predecessor, timeout))
             under_way.append(_Group(taken, predecessor))
             if len(under_way) == _AHEAD:
-                answers += await under_way.pop(0).answers()
+                answers += await under_way[0].answers()  # whoever is cancelled meanwhile gives this one up, too
+                del under_way[0]
         for group in under_way:
             answers += await group.answers()
     except BaseException:
