@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import signal
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck
 
 from finance import DatabaseManager, Event, StatementRun
+from finance.connection import PooledConnection
 from finance.embedded import EmbeddedServer
 from finance.models import Base, Ledger
 from finance.unit_of_work import UnitOfWork
@@ -71,6 +73,21 @@ def _no_configuration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in (*_SOURCES, *(name for name in os.environ if name.startswith("PG"))):
             patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _told_origins() -> Iterator[None]:
+    """Have a connection that nobody closed say where it was made, and in which test: its end comes in another one."""
+    made = PooledConnection.__init__
+
+    def told(self: PooledConnection, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
+        stack = "".join(traceback.format_stack(limit=12))
+        self._source_traceback = f"{stack}in {os.environ.get('PYTEST_CURRENT_TEST')}"  # type: ignore[attr-defined]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PooledConnection, "__init__", told)
         yield
 
 

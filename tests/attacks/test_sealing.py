@@ -255,8 +255,8 @@ async def test_a_bank_statement_is_sealed(victim: Victim) -> None:
         " VALUES ($1, 'a.ofx', sha256('a'), 'ofx')),"
         " statement AS (INSERT INTO statements (ledger_id, account_id, file_name, file_sha256, format, currency)"
         " VALUES ($1, $2, 'a.ofx', sha256('a'), 'ofx', 'EUR') RETURNING id)"
-        " INSERT INTO statement_lines (ledger_id, statement_id, number, account_id, date, amount, currency, kind, payee,"
-        " raw, fingerprint, occurrence, entry_id)"
+        " INSERT INTO statement_lines (ledger_id, statement_id, number, account_id, date, amount, currency, kind,"
+        " payee, raw, fingerprint, occurrence, entry_id)"
         " SELECT $1, id, 1, $2, '2026-01-01', 1, 'EUR', 'cash', 'Shop', '{}', sha256('a'), 1, $3 FROM statement",
         victim.ledger.id,
         victim.checking,
