@@ -151,7 +151,9 @@ async def test_the_application_does_its_work(world: World) -> None:
 
 
 _BY_HAND = """
-WITH entry AS (INSERT INTO journal_entries (ledger_id, id, date) VALUES ({0}, gen_random_uuid(), '2026-11-22') RETURNING *)
+WITH entry AS (
+    INSERT INTO journal_entries (ledger_id, id, date) VALUES ({0}, gen_random_uuid(), '2026-11-22') RETURNING *
+)
 INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
 SELECT e.ledger_id, e.id, l.line, l.account_id, e.date, 'EUR', l.amount
   FROM entry AS e, (VALUES (1, {1}, 1), (2, {2}, -1)) AS l(line, account_id, amount)
