@@ -150,6 +150,50 @@ async def test_the_application_does_its_work(world: World) -> None:
         assert (await db.verify(world.one)).is_clean
 
 
+_BY_HAND = """
+WITH entry AS (
+    INSERT INTO journal_entries (ledger_id, id, date) VALUES ({0}, gen_random_uuid(), '2026-11-22') RETURNING *
+)
+INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
+SELECT e.ledger_id, e.id, l.line, l.account_id, e.date, 'EUR', l.amount
+  FROM entry AS e, (VALUES (1, {1}, 1), (2, {2}, -1)) AS l(line, account_id, amount)
+"""
+_TRANSFERS = """
+INSERT INTO new_transfers (ledger_id, ids, dates, descriptions, content_hashes, first_accounts, second_accounts,
+                           currencies, amounts)
+SELECT {0}, array_agg(gen_random_uuid()), array_agg(date '2026-11-22'), array_agg(''::text), array_agg(NULL::bytea),
+       array_agg({1}::bigint), array_agg({2}::bigint), array_agg('EUR'::text), array_agg(1.5)
+  FROM generate_series(1, {3})
+"""
+
+
+async def test_an_entry_is_recorded_by_the_same_whichever_way_it_came(world: World) -> None:
+    """In a function that works with somebody else's rights it is he, and else the login or the role that it has set."""
+    ways = [
+        sql.format(world.one, *world.accounts[world.one], count)
+        for sql, count in ((_BY_HAND, 1), (_TRANSFERS, 1), (_TRANSFERS, 2))
+    ]
+    async with DatabaseManager(world.dsn) as admin:
+        await admin.execute(
+            "CREATE FUNCTION run(sql text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT"
+            f" AS 'BEGIN EXECUTE sql; END'; ALTER FUNCTION run OWNER TO {NAMES.owner};"
+        )
+    async with world.as_("app") as db:
+        for way in ways:
+            async with db.transaction() as conn:
+                await conn.execute(way)
+                await conn.fetch("SELECT run($1)", way)
+                await conn.execute(f"SET LOCAL ROLE {NAMES.app}")
+                await conn.execute(way)
+                await conn.fetch("SELECT run($1)", way)
+        by = await db.fetch("SELECT recorded_by AS who, count(*) FROM journal_entries GROUP BY 1 ORDER BY 2, 1")
+        assert [tuple(row) for row in by] == [(NAMES.app, 4), (LOGINS["app"], 4), (NAMES.owner, 8)]
+        for way in ways[1:]:
+            with pytest.raises(DatabaseError) as caught:
+                await db.execute(way.replace("amounts)", "amounts, recorded_by)").replace("(1.5)", "(1.5), 'another'"))
+            assert caught.value.sqlstate == DENIED
+
+
 @pytest.mark.parametrize("role", ["app", "tenant", "reader"])
 async def test_nobody_but_the_owner_gets_behind_the_rules(world: World, role: str) -> None:
     """PostgreSQL itself says that it is not theirs to do."""

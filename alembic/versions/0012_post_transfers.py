@@ -36,6 +36,7 @@ def upgrade() -> None:
     pin_search_path()
     for file in sorted(GUARDS.glob("[0-9]*.sql")):
         op.execute(file.read_text("utf-8"))
+    op.execute("ALTER VIEW new_transfers ALTER COLUMN recorded_by SET DEFAULT CURRENT_USER")
     op.execute("REVOKE EXECUTE ON FUNCTION move_balances, post_transfer, post_transfers FROM PUBLIC")
     look_at_entries(
         " WHEN (pg_trigger_depth() = 0 OR NOT has_table_privilege('accounts'::regclass, 'TRIGGER')"

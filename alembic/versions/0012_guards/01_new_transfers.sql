@@ -3,5 +3,5 @@ CREATE VIEW new_transfers AS
 SELECT NULL::bigint AS ledger_id, NULL::uuid[] AS ids, NULL::date[] AS dates, NULL::text[] AS descriptions,
        NULL::bytea[] AS content_hashes, NULL::bigint[] AS first_accounts, NULL::bigint[] AS second_accounts,
        NULL::text[] AS currencies, NULL::numeric[] AS amounts, NULL::text AS lock_timeout,
-       NULL::boolean AS is_unordered
+       NULL::boolean AS is_unordered, NULL::text AS recorded_by
  WHERE false

@@ -20,8 +20,6 @@ DECLARE
     credits numeric[];
     counts bigint[];
     scales integer[];
-    -- Whoever posts: CURRENT_USER is the owner of this function here.
-    the_user text := coalesce(nullif(current_setting('role', true), 'none'), session_user);
     this_xid bigint := pg_current_xact_id()::text::bigint;
     done text;  -- assigned to only: PERFORM would set up a query
     mode text := coalesce(current_setting('finance.applying', true), '');
@@ -46,7 +44,8 @@ BEGIN
     END IF;
     IF transfer_count = 1 AND NEW.first_accounts[1] <> NEW.second_accounts[1] THEN
         done := post_transfer(NEW.ledger_id, NEW.ids[1], NEW.dates[1], NEW.descriptions[1], NEW.content_hashes[1],
-                              NEW.first_accounts[1], NEW.second_accounts[1], NEW.currencies[1], NEW.amounts[1], the_user);
+                              NEW.first_accounts[1], NEW.second_accounts[1], NEW.currencies[1], NEW.amounts[1],
+                              NEW.recorded_by);
         RETURN NEW;
     END IF;
 
@@ -54,7 +53,7 @@ BEGIN
     -- the same ids in another order might wait for this one, and this one for him.
     done := set_config('finance.applying', 'transfers ' || pg_trigger_depth()::text, true);
     INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_by, recorded_xid)
-    SELECT NEW.ledger_id, t.id, t.date, t.description, t.content_hash, the_user, this_xid
+    SELECT NEW.ledger_id, t.id, t.date, t.description, t.content_hash, NEW.recorded_by, this_xid
       FROM unnest(NEW.ids, NEW.dates, NEW.descriptions, NEW.content_hashes) AS t(id, date, description, content_hash);
     GET DIAGNOSTICS entry_count = ROW_COUNT;
     INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)

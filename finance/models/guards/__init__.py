@@ -64,6 +64,8 @@ FUNCTIONS = (
 
 #: What is inserted into is not kept; a guard makes something else of it.
 VIEWS = ("new_transfers",)
+# Whoever inserts: CURRENT_USER is the owner in a guard, and in a function of somebody's own whoever that works as.
+_DEFAULTS = ("ALTER VIEW new_transfers ALTER COLUMN recorded_by SET DEFAULT CURRENT_USER",)
 
 #: These do nothing that needs the rights of the tables' owner.
 PLAIN = frozenset(
@@ -449,6 +451,7 @@ def statements() -> list[str]:
     """Return the statements that create every view, function and trigger, one each, in order."""
     return [
         *map(source, VIEWS),
+        *_DEFAULTS,
         *map(function_sql, FUNCTIONS),
         *map(revocation_sql, FUNCTIONS),
         *(trigger.sql for trigger in TRIGGERS),
