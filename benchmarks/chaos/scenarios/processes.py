@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from benchmarks.chaos.cluster import wait_until
 from benchmarks.chaos.lab import Books, Lab
 from benchmarks.chaos.load import load, outage, recovery
 from benchmarks.chaos.scenarios.network import GRACE, bounded
@@ -62,8 +63,12 @@ async def terminated_backends(lab: Lab, share: str) -> Verdict:
 async def _kill_backend(lab: Lab, books: Books) -> None:
     async with lab.node.administered() as admin:
         pid = await admin.fetchval(_BACKEND, books.database)
-    await lab.node.kill_backend(pid)
-    await asyncio.sleep(0.02)  # the postmaster has to notice
+        await lab.node.kill_backend(pid)
+
+        async def has_noticed() -> bool:  # it ends every connection then, and takes none until it has recovered
+            return admin.is_closed()
+
+        await wait_until(has_noticed, "the postmaster to notice")
 
 
 async def _kill_postmaster(lab: Lab, _books: Books) -> None:
