@@ -48,18 +48,6 @@ IS_FREE = f"""e.kind <> 'reversal' AND NOT {IS_REVERSED.format(entry="e.id")}
           JOIN matches AS m ON m.ledger_id = $1 AND m.entry_id = o.id
           JOIN statement_lines AS l ON l.ledger_id = $1 AND l.id = m.line_id
          WHERE l.account_id = p.account_id AND l.amount = p.amount LIMIT 1) IS NULL)"""  # noqa: S608 - our own names
-_FREE = f"""e.kind <> 'reversal' AND NOT {IS_REVERSED.format(entry="e.id")}
-   AND NOT EXISTS (SELECT FROM matches AS m WHERE m.ledger_id = $1 AND m.entry_id = e.id AND m.posting = p.line)
-   AND (e.amends_id IS NULL OR NOT EXISTS (
-        WITH RECURSIVE older AS (
-            SELECT e.amends_id AS id
-            UNION ALL
-            SELECT o.amends_id FROM older AS n JOIN journal_entries AS o ON o.ledger_id = $1 AND o.id = n.id
-             WHERE o.amends_id IS NOT NULL)
-        SELECT FROM older AS o
-          JOIN matches AS m ON m.ledger_id = $1 AND m.entry_id = o.id
-          JOIN statement_lines AS l ON l.ledger_id = $1 AND l.id = m.line_id
-         WHERE l.account_id = p.account_id AND l.amount = p.amount))"""  # noqa: S608 - our own names
 _FREE = f"""
 SELECT p.entry_id, p.line AS posting, p.date, p.amount, e.description
   FROM postings AS p JOIN journal_entries AS e ON e.ledger_id = $1 AND e.id = p.entry_id
