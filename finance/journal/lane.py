@@ -401,5 +401,4 @@ def _cutting_off(tickets: Sequence[Ticket]) -> Iterator[None]:
 
 def _cut_off(tickets: Sequence[Ticket]) -> None:
     for ticket in tickets:
-        if ticket.is_open:
-            ticket.cut_off()
+        ticket.cut_off()

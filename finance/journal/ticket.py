@@ -133,8 +133,9 @@ class Ticket:
         self.refuse(self.told(DeadlineError(seconds)))
 
     def cut_off(self) -> None:
-        """Tell the caller that the manager is disconnected."""
-        self.refuse(self.told(NotConnectedError(disconnected=True)))
+        """Tell the caller, if it has no answer yet, that the manager is disconnected."""
+        if self.is_open:  # of each group that ends nearly all have theirs: no error is made for them
+            self.refuse(self.told(NotConnectedError(disconnected=True)))
 
     def told(self, when_not_stored: FinanceError) -> FinanceError:
         """Return the error for a caller who is left without an answer: *when_not_stored*, or that nobody knows."""
