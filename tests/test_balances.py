@@ -163,5 +163,8 @@ async def _rows_read(uow: UnitOfWork) -> _Rows:
 
 async def _analyze(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
+    # Pages are marked as visible to all only when what wrote them, and whatever came near it, is on disk.
+    await connection.execute("SET synchronous_commit = on")
+    await connection.execute("CHECKPOINT")
     await connection.execute("VACUUM ANALYZE")
     await connection.close()

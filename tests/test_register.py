@@ -96,6 +96,22 @@ async def test_several_lines_of_one_entry_are_apart(uow: UnitOfWork) -> None:
     assert (line.description, line.memo, line.line, line.date) == ("Split", "all", 4, FIRST)
 
 
+async def test_each_line_has_its_own_memo_or_none(uow: UnitOfWork) -> None:
+    """Whatever the page, however long, and whatever other lines of the entry and the account have."""
+    books = await open_books(uow)
+    long = "x" * 100_000
+    memos = ["first", None, long, None, "", "last"]
+    lines = [NewPosting(books.food, number, memo) for number, memo in enumerate(memos, 1)]
+    await uow.journal.post(NewEntry(FIRST, "Split", [*lines, NewPosting(books.checking, -21, "other")], id=uuid7()))
+    await _post(uow, books, [0, 1])
+
+    for limit in (1, 2, 3, 50):
+        for newest_first in (False, True):
+            pages = await _walk(uow, books.food, limit=limit, newest_first=newest_first)
+            found = [line.memo for page in pages for line in page.items]
+            assert (found[::-1] if newest_first else found) == [*memos, None, None]
+
+
 async def test_the_days_bound_the_list_not_the_balance(uow: UnitOfWork) -> None:
     """What was before the first day counts."""
     books = await open_books(uow)
@@ -248,3 +264,15 @@ async def test_a_page_reads_the_months_a_part_of_one_and_itself(each_db: Databas
             months, postings = (await _rows_read(uow) - before).values()
             assert len(page.items) == 50
             assert (months <= 240, postings <= 31 * 28 + 2 * 110) == (True, True), (wish, months, postings)
+        # None of them has a memo, and all else stands in the index.
+        assert await _postings_fetched(uow) == 0
+
+
+async def _postings_fetched(uow: UnitOfWork) -> int:
+    """Count the rows of the table itself that were looked at, by whichever index."""
+    count = await uow.connection.fetchval(
+        "SELECT pg_stat_get_xact_tuples_fetched('public.postings'::regclass)"
+        " + sum(pg_stat_get_xact_tuples_fetched(indexrelid))"
+        " FROM pg_index WHERE indrelid = 'public.postings'::regclass"
+    )
+    return int(count)

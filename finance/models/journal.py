@@ -134,7 +134,13 @@ class Posting(Base):
         CheckConstraint("amount <> 0", name="amount_nonzero"),
         CheckConstraint("abs(amount) < 1e24", name="amount_finite"),
         CheckConstraint("line > 0", name="line_positive"),
-        Index(None, "ledger_id", "account_id", "date", "entry_id", postgresql_include=["amount"]),
+        # What a register and a balance need, in their order; a memo may be too long for an index.
+        Index(None, "ledger_id", "account_id", "date", "entry_id", "line", postgresql_include=["amount"]),
+        Index(
+            "ix_postings_memo",
+            *("ledger_id", "account_id", "date", "entry_id", "line"),
+            postgresql_where=text("memo IS NOT NULL"),
+        ),
     )
 
     ledger_id: Mapped[int] = mapped_column(primary_key=True)

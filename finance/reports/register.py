@@ -36,31 +36,37 @@ SELECT p.entry_id, p.line, p.date, e.description, p.memo, p.amount,
  WHERE p.ledger_id = $1 AND p.account_id = $2 AND p.date BETWEEN $3 AND $4
  ORDER BY p.date, p.entry_id, p.line
 """  # noqa: S608 - put together from constants
-# The rows of one page along the index, and the balance before the first of them: from the months before it, its own
-# month up to it, and what its entry has on earlier lines. However long the history, no other posting is read. The
-# line stands in no index, so that it takes a part of its own.
+# The rows of one page along the index, and the balance before the first of them: from the months before it, and its own
+# month up to it. However long the history, no other posting is read. All but the memos stands in the index: few lines
+# have one, and an index of those alone finds them, so that no page of the table is read for the others.
 _PAGE = """
 WITH page AS MATERIALIZED (
-    SELECT p.entry_id, p.line, p.date, p.memo, p.amount FROM postings AS p
+    SELECT p.date, p.entry_id, p.line, p.amount FROM postings AS p
      WHERE p.ledger_id = $1 AND p.account_id = $2 AND p.date BETWEEN $3 AND $4{behind}
      ORDER BY p.date {way}, p.entry_id {way}, p.line {way} LIMIT {rows}
-), start AS (
+), first AS MATERIALIZED (
     SELECT f.date, f.entry_id, f.line, date_trunc('month', f.date::timestamp)::date AS month
       FROM page AS f ORDER BY f.date, f.entry_id, f.line LIMIT 1
 ), before AS MATERIALIZED (
     SELECT {before}
          + coalesce((SELECT sum(q.amount) FROM postings AS q
-                      WHERE q.ledger_id = $1 AND q.account_id = $2 AND q.date >= s.month
-                        AND (q.date, q.entry_id) < (s.date, s.entry_id)), 0)
-         + coalesce((SELECT sum(q.amount) FROM postings AS q
-                      WHERE q.ledger_id = $1 AND q.entry_id = s.entry_id AND q.line < s.line
-                        AND q.account_id = $2), 0) AS amount
-      FROM start AS s
+                      WHERE q.ledger_id = $1 AND q.account_id = $2 AND q.date >= f.month
+                        AND (q.date, q.entry_id, q.line) < (f.date, f.entry_id, f.line)), 0) AS amount
+      FROM first AS f
+), memos AS MATERIALIZED (
+    SELECT p.entry_id, p.line, p.memo
+      FROM first AS f
+     CROSS JOIN (SELECT g.date, g.entry_id, g.line FROM page AS g
+                  ORDER BY g.date DESC, g.entry_id DESC, g.line DESC LIMIT 1) AS l
+      JOIN postings AS p ON p.ledger_id = $1 AND p.account_id = $2 AND p.memo IS NOT NULL
+       AND (p.date, p.entry_id, p.line) >= (f.date, f.entry_id, f.line)
+       AND (p.date, p.entry_id, p.line) <= (l.date, l.entry_id, l.line)
 )
-SELECT g.entry_id, g.line, g.date, e.description, g.memo, g.amount,
+SELECT g.entry_id, g.line, g.date, e.description, m.memo, g.amount,
        b.amount + sum(g.amount) OVER (ORDER BY g.date, g.entry_id, g.line) AS balance
   FROM page AS g
   JOIN journal_entries AS e ON e.ledger_id = $1 AND e.id = g.entry_id
+  LEFT JOIN memos AS m ON m.entry_id = g.entry_id AND m.line = g.line
  CROSS JOIN before AS b
  ORDER BY g.date, g.entry_id, g.line
 """
@@ -138,7 +144,7 @@ async def read_page(
     key = wish.key()
     place = f" AND (p.date, p.entry_id, p.line) {'>' if wish.is_ascending else '<'} ($5, $6, $7)"
     sql = _PAGE.format(
-        before=_before("s.month"),
+        before=_before("f.month"),
         behind="" if key is None else place,
         way="ASC" if wish.is_ascending else "DESC",
         rows=require_limit(wish.limit) + 1,

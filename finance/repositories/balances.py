@@ -21,9 +21,9 @@ _LATER = """
               WHERE e.ledger_id = $1 AND p.ledger_id = $1 AND e.recorded_at > {known_at}{days}{accounts}
               GROUP BY p.account_id) AS later ON later.account_id = a.id"""
 # What an account had before a month: its totals up to there, or its balance less those from there on, whichever
-# are fewer. Of a subquery in the other branch nothing is read.
+# are fewer in an account that is used until today. Of a subquery in the other branch nothing is read.
 _BEFORE_MONTH = """CASE
-          WHEN {month} > (SELECT min(t.month) + (max(t.month) - min(t.month)) / 2 FROM monthly_totals AS t
+          WHEN {month} > (SELECT min(t.month) + (current_date - min(t.month)) / 2 FROM monthly_totals AS t
                            WHERE t.ledger_id = {ledger} AND t.account_id = {account})
           THEN {balance} - coalesce((SELECT sum(t.debit - t.credit) FROM monthly_totals AS t
                   WHERE t.ledger_id = {ledger} AND t.account_id = {account} AND t.month >= {month}), 0)
