@@ -290,6 +290,17 @@ async def test_a_migration_and_a_poster_do_not_wait_in_a_circle(db: DatabaseMana
     assert await db.fetchval("SELECT balance FROM accounts WHERE id = $1", books.food.id) == 1
 
 
+async def test_an_index_that_was_left_half_made_is_made_anew(empty: DatabaseManager, db: DatabaseManager) -> None:
+    """A run that failed beside posters cannot roll it back; the next one finds it under the name of its own."""
+    await empty.migrations.upgrade("0012")
+    for name in ("ix_postings_memo", "ix_postings_ledger_id_account_id_date_entry_id_line"):
+        await empty.execute(f"CREATE INDEX {name} ON postings (line)")
+
+    await empty.migrations.upgrade()
+
+    assert await shape(empty) == await shape(db)
+
+
 # --- connections ---------------------------------------------------------------------------------------
 
 
