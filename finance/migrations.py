@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision that this code works with: the one whose schema `finance.models` describes.
-REVISION = "0013"
+REVISION = "0014"
 
 #: Alembic's table of the applied revision; an application's own `alembic_version` is never met.
 VERSION_TABLE = "finance_version"

@@ -33,6 +33,7 @@ from finance.errors import (
     PeriodClosedError,
     UnbalancedEntryError,
 )
+from finance.identifiers import uuid7
 from finance.journal import many
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
@@ -455,6 +456,53 @@ async def test_limits_hold_in_order_over_the_groups_of_one_call(
         now += amount if expected[-1] else 0
     assert [isinstance(answer, Posted) for answer in answers] == expected
     assert await balance(db, books, 0) == now
+
+
+async def test_many_of_one_call_are_stored_as_each_alone(db: DatabaseManager, books: Books) -> None:
+    """Whatever their amounts, texts, days and currencies: how they travel makes no difference."""
+    async with db.unit_of_work(books.ledger) as uow:
+        await uow.currencies.get_or_open("USD")
+        dollars = [(await uow.accounts.open(f"Assets:D{number}", currency="USD")).id for number in range(2)]
+    amounts = ("1", "-1", "1.5", "1.50", "0.01", "-12.30", "1E+2", "123456789012345678901.25", "100")
+    texts = ("", 'a {b,c} "d" \\e', "ü € 日本", "NULL", "line\nline")
+    entries = [
+        NewEntry(
+            TODAY - timedelta(days=number % 70),
+            texts[number % len(texts)],
+            [
+                NewPosting(debit, amount := Decimal(amounts[number % len(amounts)])),
+                NewPosting(credit, amount.copy_negate(), "" if number % 11 == 0 else None),
+            ],
+        )
+        for number, (debit, credit) in enumerate([*[(books.accounts[0], books.accounts[1]), dollars] * 45])
+    ]
+    twins = [replace(entry, id=uuid7()) for entry in entries]
+
+    answers = await db.journal.post_many(entries, ledger=books.ledger)
+    in_one_currency = await db.journal.post_many(
+        again := [replace(e, id=uuid7()) for e in entries[::2]], ledger=books.ledger
+    )
+    for twin in twins:
+        await db.journal.post(twin, ledger=books.ledger)
+
+    assert answers == [Posted(entry.id, is_replay=False) for entry in entries]
+    assert in_one_currency == [Posted(entry.id, is_replay=False) for entry in again]
+    stored = [await content_of(db, entry) for entry in entries]
+    assert stored == [await content_of(db, twin) for twin in twins]
+    assert stored[::2] == [await content_of(db, entry) for entry in again]
+    assert [content for content, _ in stored] == [entry.content_hash() for entry in entries]
+    await require_clean(db, books)
+
+
+async def content_of(db: DatabaseManager, entry: NewEntry) -> tuple[bytes, list[tuple[Any, ...]]]:
+    """Return the content hash of *entry* and what is stored of it and its postings, amounts with all their digits."""
+    rows = await db.fetch(
+        "SELECT content_hash, e.date, description, kind, metadata, recorded_by, line, account_id, p.date AS day,"
+        " currency, amount::text, memo FROM journal_entries AS e JOIN postings AS p ON p.entry_id = e.id"
+        " WHERE e.id = $1 ORDER BY line",
+        entry.id,
+    )
+    return rows[0]["content_hash"], [tuple(row) for row in rows]
 
 
 async def test_a_replay_takes_no_part_in_the_limits(db: DatabaseManager, books: Books) -> None:

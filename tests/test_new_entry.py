@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from finance import EntryKind, NewEntry, NewPosting
 from finance.errors import AmountError, InvalidError, UnbalancedEntryError
 from finance.repositories import KnownCurrencies
-from finance.repositories.draft import draft
+from finance.repositories.draft import TransferDraft, draft, lines_of
 
 _PAGE = Path(__file__).parents[1] / "docs" / "reference" / "content-hash.md"
 _VECTORS = re.findall(r"^\| `(\[.*\])` \| `([0-9a-f]{64})` \|$", _PAGE.read_text("utf-8"), re.MULTILINE)
@@ -80,8 +80,10 @@ def test_what_is_sent_has_the_content_hash_of_the_entry(
 
     sent = draft(1, entry, known)
 
-    assert sent.is_transfer
+    assert isinstance(sent, TransferDraft)
     assert sent.content_hash == entry.content_hash()
+    assert sent.account_ids == {first, second}
+    assert list(map(repr, sent.lines)) == list(map(repr, lines_of(1, entry, known)))
 
 
 @pytest.mark.parametrize(

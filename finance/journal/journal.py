@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from operator import length_hint
 from typing import Any, Literal, overload
 
 from finance.connection import Connection
@@ -132,7 +133,7 @@ class Journal:
         if atomic:
             return await self._post_atomically(lane, ledger_id, list(entries), timeout, end)
         tickets = (Ticket(ledger_id, _require_entry(entry)) for entry in entries)
-        return await post_in_groups(lane, tickets, timeout)
+        return await post_in_groups(lane, tickets, length_hint(entries), timeout)
 
     def stats(self) -> LaneStats:
         """Return what the fast lane has done and is doing, in numbers."""
@@ -213,7 +214,7 @@ class Journal:
         if not entries:
             return []
         tickets = [Ticket(ledger_id, _require_entry(entry)) for entry in entries]
-        if len({ticket.key for ticket in tickets}) < len(tickets):
+        if len({ticket.number for ticket in tickets}) < len(tickets):
             raise InvalidError("two entries of one call have the same id; an id is used once")
         try:
             async with asyncio.timeout_at(end) as limit:

@@ -13,7 +13,6 @@ from finance.errors import NotConnectedError
 from finance.journal.limits import MustFollowError
 from finance.journal.poster import Poster
 from finance.journal.ticket import Ticket
-from finance.repositories.draft import Key
 from finance.repositories.posting import Posted
 
 #: Entries that one group has at most.
@@ -69,8 +68,8 @@ class Lane:
         self._doors: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_due = False
-        #: Entries that are being posted, by their ledgers and ids.
-        self._under_way: dict[tuple[int, int], Ticket] = {}
+        #: Entries that are being posted, by their numbers.
+        self._under_way: dict[int, Ticket] = {}
         #: Done when all groups that were taken have their answers, but for entries that wait for somebody else's lock.
         self._latest: asyncio.Future[None] | None = None
         #: Done when all groups that were taken have their answers or stand in line.
@@ -123,6 +122,10 @@ class Lane:
             return
         self._waiting.append(ticket)
         self._look()
+
+    def prepare(self, tickets: Iterable[Ticket]) -> None:
+        """Make drafts of *tickets* ahead, as far as that goes."""
+        self._poster.prepare(tickets)
 
     async def post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
         """Post *tickets* as a group of their own, and return when each has its answer.
@@ -234,7 +237,6 @@ class Lane:
             self._is_line_moving = False
 
     async def _post_group(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None) -> None:
-        await self._poster.prepare(tickets)
         await self._post_behind(tickets, predecessor)
         for ticket in tickets:
             if ticket.is_open:
@@ -300,7 +302,7 @@ class Lane:
         if not leaders:
             return ()
         self._entries += len(tickets)
-        self._under_way.update((_number(ticket), ticket) for ticket in leaders)
+        self._under_way.update((ticket.number, ticket) for ticket in leaders)
         try:
             with _cutting_off(tickets):
                 await self._post_leaders(leaders, predecessor)
@@ -318,7 +320,7 @@ class Lane:
         held_up = await self._poster.post(leaders, predecessor)
         self._end(leaders)
         if held_up:
-            self._under_way.update((_number(ticket), ticket) for ticket in held_up)
+            self._under_way.update((ticket.number, ticket) for ticket in held_up)
             self.spawn(self._post_held_up(held_up), held_up)
 
     async def _post_held_up(self, tickets: Sequence[Ticket]) -> None:
@@ -329,20 +331,20 @@ class Lane:
 
     def _end(self, tickets: Iterable[Ticket]) -> None:
         for ticket in tickets:
-            if self._under_way.get(number := _number(ticket)) is ticket:  # and not the next one of its id
-                del self._under_way[number]
+            if self._under_way.get(ticket.number) is ticket:  # and not the next one of its id
+                del self._under_way[ticket.number]
 
     def _leaders(self, tickets: Sequence[Ticket]) -> list[Ticket]:
         """Return the first ticket of each key; the others follow it, as they do one that is under way already."""
-        ids = {_number(ticket) for ticket in tickets}
-        if len(ids) == len(tickets) and self._under_way.keys().isdisjoint(ids):
+        numbers = {ticket.number for ticket in tickets}
+        if len(numbers) == len(tickets) and self._under_way.keys().isdisjoint(numbers):
             return [ticket for ticket in tickets if not ticket.is_following]
-        leaders: dict[Key, Ticket] = {ticket.key: ticket for ticket in self._under_way.values()}
+        leaders = dict(self._under_way)
         found: list[Ticket] = []
         for ticket in tickets:
-            if ticket.is_following or self._under_way.get(_number(ticket)) is ticket:
+            if ticket.is_following or self._under_way.get(ticket.number) is ticket:
                 continue
-            leader = leaders.setdefault(ticket.key, ticket)
+            leader = leaders.setdefault(ticket.number, ticket)
             if leader is ticket:
                 found.append(ticket)
             elif leader.is_open:
@@ -373,10 +375,6 @@ class Lane:
             self._waiting.clear()
         if tasks:
             await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
-
-
-def _number(ticket: Ticket) -> tuple[int, int]:
-    return ticket.ledger_id, ticket.entry.id.int  # the hash of a UUID takes longer
 
 
 def _finish(future: asyncio.Future[None], predecessor: asyncio.Future[None] | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from finance.errors import FinanceError
 from finance.journal.lane import Lane
@@ -14,38 +15,44 @@ from finance.repositories import Posted
 #: Groups of one call that are under way at the same time, or wait for a place.
 _AHEAD = 4
 #: Entries of the first group: the server begins while the others are made ready.
-FIRST_GROUP = 1024
-#: Entries of the others: an account is locked and written once in each, however many of them touch it.
+FIRST_GROUP = 512
+#: Entries of the others at most: an account is locked and written once in each, however many of them touch it.
 LARGEST_GROUP = 4096
+# Entries that are taken before the event loop has its turn: of a large group that was sent, much is still in its hands.
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    tickets: Sequence[Ticket]
+    tickets: Mapping[int, Ticket]
     #: Done when these and all before them have their answers.
     task: asyncio.Task[None]
 
     async def answers(self) -> list[Posted | FinanceError]:
         await self.task
-        return [_answer(ticket) for ticket in self.tickets]
+        return [_answer(ticket) for ticket in self.tickets.values()]
 
     def give_up(self) -> None:
         self.task.cancel()
-        for ticket in self.tickets:
+        for ticket in self.tickets.values():
             ticket.withdraw()
 
 
-async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) -> list[Posted | FinanceError]:
-    """Post *tickets*, and return the answer of each in their order. A group has *timeout* seconds."""
+async def post_in_groups(
+    lane: Lane, tickets: Iterator[Ticket], expected: int, timeout: float
+) -> list[Posted | FinanceError]:
+    """Post *tickets*, of which as many are *expected* or 0, and return the answer of each in their order.
+
+    A group has *timeout* seconds.
+    """
     answers: list[Posted | FinanceError] = []
     under_way: list[_Group] = []
     predecessor: asyncio.Task[None] | None = None
     try:
-        for taken in _groups(tickets):
-            ids = {ticket.entry.id.int for group in under_way for ticket in group.tickets}
-            if predecessor is not None and not ids.isdisjoint(ticket.entry.id.int for ticket in taken):
+        async for taken in _groups(lane, tickets, expected):
+            if predecessor is not None and not all(group.tickets.keys().isdisjoint(taken) for group in under_way):
                 await asyncio.wait((predecessor,))  # what becomes of the first one of an id decides about the second
-            predecessor = asyncio.create_task(_post(lane, taken, predecessor, timeout))
+            predecessor = asyncio.create_task(_post(lane, list(taken.values()), predecessor, timeout))
             under_way.append(_Group(taken, predecessor))
             if len(under_way) == _AHEAD:
                 answers += await under_way[0].answers()  # whoever is cancelled meanwhile gives this one up, too
@@ -59,7 +66,7 @@ async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) 
     return answers
 
 
-async def _post(lane: Lane, tickets: Sequence[Ticket], predecessor: asyncio.Task[None] | None, timeout: float) -> None:
+async def _post(lane: Lane, tickets: list[Ticket], predecessor: asyncio.Task[None] | None, timeout: float) -> None:
     try:
         async with asyncio.timeout(timeout):
             await lane.post_group(tickets, predecessor)
@@ -70,22 +77,33 @@ async def _post(lane: Lane, tickets: Sequence[Ticket], predecessor: asyncio.Task
         await asyncio.wait((predecessor,))
 
 
-def _groups(tickets: Iterator[Ticket]) -> Iterator[list[Ticket]]:
-    """Cut *tickets* into groups none of which has an id twice: the second one has its place in the order as well."""
+async def _groups(lane: Lane, tickets: Iterator[Ticket], expected: int) -> AsyncIterator[dict[int, Ticket]]:
+    """Cut *tickets* into groups none of which has an id twice: the second one has its place in the order as well.
+
+    While one is made ready, those before it are posted.
+    """
     group: dict[int, Ticket] = {}
-    most = FIRST_GROUP
-    for ticket in tickets:
-        number = ticket.entry.id.int
-        if number in group or len(group) == most:
-            yield list(group.values())
-            group, most = {}, LARGEST_GROUP
-        group[number] = ticket
+    most, later = FIRST_GROUP, _even(expected - FIRST_GROUP)
+    while taken := list(islice(tickets, _AT_ONCE)):
+        lane.prepare(taken)
+        for ticket in taken:
+            if ticket.number in group or len(group) == most:
+                yield group
+                group, most = {}, later
+            group[ticket.number] = ticket
+        await asyncio.sleep(0)
     if group:
-        yield list(group.values())
+        yield group
+
+
+def _even(count: int) -> int:
+    """Return how many of *count* a group has, so that two that are posted at the same time end at the same time."""
+    return -(-count // (2 * -(-count // (2 * LARGEST_GROUP)))) if count > 0 else LARGEST_GROUP
 
 
 def _answer(ticket: Ticket) -> Posted | FinanceError:
-    if isinstance(ticket.outcome, Posted | FinanceError):
-        return ticket.outcome
-    assert ticket.outcome is not None  # noqa: S101 - nobody has withdrawn it
-    raise ticket.outcome
+    outcome = ticket.outcome
+    if isinstance(outcome, (Posted, FinanceError)):
+        return outcome
+    assert outcome is not None  # noqa: S101 - nobody has withdrawn it
+    raise outcome

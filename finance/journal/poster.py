@@ -41,8 +41,6 @@ _PAUSE_SECONDS = 0.02
 _PAUSE_SECONDS_MAX = 1.0
 # Groups that met a lock of somebody else may have so many statements under way beside the others.
 _HELD_UP = 2
-# Drafts that are made ahead before the event loop has its turn.
-_DRAFTS_AT_ONCE = 256
 # Entries held up at limits that are posted in one go.
 _MOST_UNPARKED = 1024
 
@@ -90,19 +88,12 @@ class Poster:
         self._stuck = asyncio.Semaphore(_HELD_UP)
         self._parked = Parked(self._limits_of)
         self._unparking = asyncio.Lock()
-        self._preparing = asyncio.Lock()
 
-    async def prepare(self, tickets: Sequence[Ticket]) -> None:
-        """Make drafts of *tickets* while others are being posted, one group after the other, as far as that goes.
-
-        The event loop has its turn in between: of a large group that was sent, much is still in its hands.
-        """
-        async with self._preparing:
-            for number, ticket in enumerate(tickets, 1):
-                if self._draft(ticket) is not None:
-                    return  # an account has to be looked up, or the entry is refused: `post()` does either
-                if number % _DRAFTS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+    def prepare(self, tickets: Iterable[Ticket]) -> None:
+        """Make drafts of *tickets* while others are being posted, as far as that goes."""
+        with contextlib.suppress(Exception):  # an account has to be looked up, or is refused: `post()` does either
+            for ticket in tickets:
+                ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
 
     async def post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None = None) -> list[Ticket]:
         """Post *tickets*, which have different keys, in the order in which they came.
@@ -245,8 +236,8 @@ class Poster:
 
     async def _try(self, tickets: Sequence[Ticket], way: Way, ahead: Sequence[Ticket]) -> list[Ticket]:
         """Post *tickets* once, first those whose order makes no difference, and answer each that is not held up."""
-        ready = [ticket for ticket in await self._with_drafts(tickets) if ticket.draft is not None]
-        ordered = [ticket for ticket in ready if self._limits_of(ticket)]
+        ready = await self._with_drafts(tickets)
+        ordered = [ticket for ticket in ready if self._limits_of(ticket)] if self._limited else []
         stuck: list[Ticket] = []
         if len(ready) > len(ordered) > 0:
             free = [ticket for ticket in ready if not self._limits_of(ticket)]
@@ -287,11 +278,12 @@ class Poster:
         hashes = await stored(fetch, [each for each in drafts if each.key in old]) if old else {}
         if len(hashes) < len(old):
             raise SerializationError  # a statement that looks later sees what kept the insertion out
+        if not old and not refused:
+            for ticket in tickets:
+                ticket.grant(Posted(ticket.entry.id, is_replay=False))
+            return []
         for ticket, each in zip(tickets, drafts, strict=True):
-            if not old and not refused:
-                ticket.grant(Posted(each.entry.id, is_replay=False))
-            else:
-                _answer(ticket, each, refused, hashes)
+            _answer(ticket, each, refused, hashes)
         return []
 
     def _fetch(self, ledger_id: int) -> Fetch:
@@ -307,7 +299,7 @@ class Poster:
         """
         fetch, lock_timeout = self._fetch(drafts[0].ledger_id), f"{way.patience * 1000:.0f}ms"
         has_order = not are_all or len(drafts) > 1 or way.predecessor is not None
-        if has_order and any(map(self._touches_limits, drafts)):
+        if has_order and self._limited and any(map(self._touches_limits, drafts)):
             way.require_turn()
             return await self._insert_in_order(drafts, way.patience)
         try:
@@ -349,7 +341,7 @@ class Poster:
         return error if rows else LedgerNotFoundError(ticket.ledger_id)
 
     def _touches_limits(self, draft: Draft) -> bool:
-        return bool(self._limited) and not self._limited.isdisjoint(draft.account_ids)
+        return not self._limited.isdisjoint(draft.account_ids)
 
     async def _insert_in_order(
         self, drafts: Sequence[Draft], patience: float

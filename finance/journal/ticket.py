@@ -14,8 +14,10 @@ from finance.errors import (
     OutcomeUnknownError,
 )
 from finance.models import NewEntry
-from finance.repositories.draft import Draft, Key
+from finance.repositories.draft import Draft
 from finance.repositories.posting import Posted
+
+_UUID_BITS = 128
 
 
 class Ticket:
@@ -24,6 +26,7 @@ class Ticket:
     Attributes:
         ledger_id: The ledger that it is for.
         entry: The entry.
+        number: What it is stored under, as one number: to look up by a ledger and a UUID takes longer.
         draft: What is sent, once the accounts were looked up.
         outcome: Its answer: that it is posted, or the error that says why not.
         is_open: It has no answer yet, and somebody wants one.
@@ -43,12 +46,14 @@ class Ticket:
         "is_uncertain",
         "last_error",
         "ledger_id",
+        "number",
         "outcome",
     )
 
     def __init__(self, ledger_id: int, entry: NewEntry) -> None:
         self.ledger_id = ledger_id
         self.entry = entry
+        self.number = ledger_id << _UUID_BITS | entry.id.int
         self.draft: Draft | None = None
         self.outcome: Posted | BaseException | None = None
         self.is_open = True
@@ -57,12 +62,7 @@ class Ticket:
         self.last_error: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None  # most tickets of many have none
         self._leader: Ticket | None = None
-        self._followers: list[tuple[Ticket, Callable[[Ticket], None]]] = []
-
-    @property
-    def key(self) -> Key:
-        """What its entry is stored under."""
-        return self.ledger_id, self.entry.id
+        self._followers: list[tuple[Ticket, Callable[[Ticket], None]]] | None = None
 
     @property
     def is_following(self) -> bool:
@@ -153,7 +153,7 @@ class Ticket:
     def be_followed_by(self, other: Ticket, put: Callable[[Ticket], None]) -> None:
         """Have *other*, which has the same key, answered when this one is; *put* takes it if this is not stored."""
         other._leader = self
-        self._followers.append((other, put))
+        self._followers = [*(self._followers or ()), (other, put)]
         if not self.is_open:
             self._release()
 
@@ -162,8 +162,8 @@ class Ticket:
         self.is_uncertain |= other.is_sent or other.is_uncertain
 
     def _release(self) -> None:
-        followers, self._followers = self._followers, []
-        for follower, put in followers:
+        followers, self._followers = self._followers, None
+        for follower, put in followers or ():
             follower._leader = None  # noqa: SLF001 - one of ours
             follower.come_after(self)
             if not isinstance(self.outcome, Posted):

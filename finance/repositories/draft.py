@@ -40,15 +40,13 @@ class Line(NamedTuple):
     currency: str
 
 
-class Draft(NamedTuple):
+class EntryDraft(NamedTuple):
     """An entry that balances, for a ledger."""
 
     ledger_id: int
     entry: NewEntry
-    lines: Sequence[Line]
     content_hash: bytes
-    #: It moves an amount from one account to another, and says nothing but what every entry says.
-    is_transfer: bool
+    lines: Sequence[Line]
 
     @property
     def key(self) -> Key:
@@ -61,6 +59,44 @@ class Draft(NamedTuple):
         return {line.account_id for line in self.lines}
 
 
+class TransferDraft(NamedTuple):
+    """What nearly all entries are: an amount that goes to a first account from a second one, and nothing more is said.
+
+    It is told apart at once, and takes a shorter way from here on.
+    """
+
+    ledger_id: int
+    entry: NewEntry
+    content_hash: bytes
+    first_account: int
+    second_account: int
+    currency: str
+    #: What is posted to the first account, as it is written; its opposite goes to the second one.
+    amount: str
+
+    @property
+    def key(self) -> Key:
+        """What it is stored under."""
+        return self.ledger_id, self.entry.id
+
+    @property
+    def account_ids(self) -> set[int]:
+        """The ids of its accounts."""
+        return {self.first_account, self.second_account}
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """Its postings."""
+        amount = Decimal(self.amount)
+        return (
+            Line(self.first_account, amount, None, self.currency),
+            Line(self.second_account, amount.copy_negate(), None, self.currency),
+        )
+
+
+Draft: TypeAlias = EntryDraft | TransferDraft
+
+
 def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
     """Make a draft of *entry*, whose accounts were looked up by `look_up()`.
 
@@ -68,20 +104,19 @@ def draft(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> Draft:
         AccountNotFoundError: An account is unknown, or of another ledger.
         UnbalancedEntryError: Its postings do not sum to zero in a currency.
     """
+    if (transfer := _transfer(ledger_id, entry, known)) is not None:
+        return transfer
     lines = lines_of(ledger_id, entry, known)
-    if is_transfer := _is_transfer(entry, lines):
-        content = canonical_transfer(entry.date, entry.description, lines[0], lines[1])
-    else:
-        _require_balanced(entry.id, lines)
-        content = canonical(
-            entry.date,
-            entry.description,
-            entry.kind,
-            links=(entry.reverses_id, entry.amends_id, entry.settles_id),
-            lines=lines,
-            details=entry.details,
-        )
-    return Draft(ledger_id, entry, lines, hashlib.sha256(content.encode()).digest(), is_transfer)
+    _require_balanced(entry.id, lines)
+    content = canonical(
+        entry.date,
+        entry.description,
+        entry.kind,
+        links=(entry.reverses_id, entry.amends_id, entry.settles_id),
+        lines=lines,
+        details=entry.details,
+    )
+    return EntryDraft(ledger_id, entry, _hash(content), lines)
 
 
 def lines_of(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> list[Line]:
@@ -101,16 +136,42 @@ def left_open(lines: Iterable[Line]) -> dict[str, Decimal]:
     return {currency: left for currency in sorted(amounts) if (left := total(amounts[currency]))}
 
 
+def _transfer(ledger_id: int, entry: NewEntry, known: KnownCurrencies) -> TransferDraft | None:
+    """Make a draft of *entry* if it is a transfer, and return None if it is not."""
+    postings = entry.postings
+    if len(postings) > 2 or entry.details or entry.kind is not EntryKind.NORMAL:
+        return None
+    first, second = postings
+    says_more = entry.amends_id is not None or entry.settles_id is not None
+    if says_more or first.memo is not None or second.memo is not None:
+        return None
+    amount, opposite = str(first.amount), str(second.amount)
+    # As they are written: 1.50 and -1.5 balance, and are stored with the zeros that each has.
+    if opposite != "-" + amount and amount != "-" + opposite:
+        return None
+    first_account, currency = _account(ledger_id, first.account, known)
+    second_account, other_currency = _account(ledger_id, second.account, known)
+    if currency != other_currency:
+        return None
+    content = canonical_transfer(entry.date, entry.description, first_account, second_account, amount)
+    return TransferDraft(ledger_id, entry, _hash(content), first_account, second_account, currency, amount)
+
+
 def _line(ledger_id: int, posting: NewPosting, known: KnownCurrencies) -> Line:
-    account = posting.account
+    account_id, currency = _account(ledger_id, posting.account, known)
+    return Line(account_id, posting.value, posting.memo, currency)
+
+
+def _account(ledger_id: int, account: Account | int, known: KnownCurrencies) -> tuple[int, str]:
+    """Return the id and the currency of *account*."""
     if isinstance(account, int):
         currency = known.get(ledger_id, account)
         if currency is None:
             raise AccountNotFoundError(account)
-        return Line(account, posting.value, posting.memo, currency)
+        return account, currency
     if account.ledger_id != ledger_id:
         raise AccountNotFoundError(account.name, account.currency)
-    return Line(account.id, posting.value, posting.memo, account.currency)
+    return account.id, account.currency
 
 
 def _require_balanced(entry_id: UUID, lines: Sequence[Line]) -> None:
@@ -118,18 +179,8 @@ def _require_balanced(entry_id: UUID, lines: Sequence[Line]) -> None:
         raise UnbalancedEntryError(entry_id, currency, difference)
 
 
-def _is_transfer(entry: NewEntry, lines: Sequence[Line]) -> bool:
-    """Whether *entry* is what nearly all are: it is told apart at once, and takes the shorter way from here on."""
-    if len(lines) > 2 or entry.details or entry.kind is not EntryKind.NORMAL:
-        return False
-    first, second = lines
-    return (
-        first.memo is second.memo is None
-        and first.currency == second.currency
-        and first.amount == second.amount.copy_negate()
-        and first.amount.same_quantum(second.amount)  # 1.50 and -1.5 balance, and are stored as they were written
-        and entry.amends_id is entry.settles_id is None
-    )
+def _hash(content: str) -> bytes:
+    return hashlib.sha256(content.encode()).digest()
 
 
 async def look_up(fetch: Fetch, entries: Iterable[tuple[int, NewEntry]], known: KnownCurrencies) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from finance import FinanceError
+from finance import FinanceError, NewEntry, NewPosting
 from finance.errors import (
     AccountClosedError,
     AccountNotFoundError,
@@ -155,6 +155,49 @@ async def test_arrays_of_different_lengths_are_refused(steady: Victim, column: s
     parts[place] = of
 
     await assert_refused(steady, f"{head} VALUES ({', '.join(parts)});", InvalidError)
+
+
+def joined(hashes: str = "00" * 64, currencies: str = "'EUR'") -> str:
+    """Write two transfers whose hashes, in hexadecimal digits, come in one value, and whose currency is named once."""
+    head, values = transfers(beside=True).split(" VALUES (")
+    parts = values.removesuffix(");").split("]::")
+    assert len(parts) == len(_COLUMNS.split(", "))
+    parts[3] = f"text[], ARRAY[decode('{hashes}', 'hex')"
+    parts[6] = f"bigint[], ARRAY[{currencies}"
+    return f"{head} VALUES ({']::'.join(parts)});"
+
+
+async def test_what_is_joined_reaches_each_of_several_transfers(victim: Victim) -> None:
+    """Each has its own hash, and the currency that was named for all."""
+    entries = [
+        NewEntry(TODAY, text, [NewPosting(victim.food, amount), NewPosting(victim.checking, -amount)], id=key)
+        for key, text, amount in ((victim.new, "", 10), (victim.new2, "beside", 1))
+    ]
+
+    await victim.run(joined("".join(entry.content_hash().hex() for entry in entries)))
+
+    assert await victim.balances() == (-51, 51)
+    for entry in entries:
+        stored = await victim.fetchval(f"SELECT content_hash FROM journal_entries WHERE id = '{entry.id}'")
+        assert stored == entry.content_hash()
+    assert await victim.fetchval("SELECT count(*) FROM postings WHERE currency = 'EUR' AND entry_id = {new2}") == 2
+
+
+@pytest.mark.parametrize("length", [0, 31, 32, 63, 65, 96])
+async def test_joined_hashes_have_the_length_of_all(steady: Victim, length: int) -> None:
+    """Else one entry had a part of another one's."""
+    await assert_refused(steady, joined("00" * length), InvalidError)
+
+
+@pytest.mark.parametrize(
+    ("currencies", "error"),
+    [("'JPY'", CurrencyError), ("NULL", InvalidError), ("'EUR', 'EUR', 'EUR'", InvalidError)],
+)
+async def test_a_currency_named_for_all_is_each_ones(
+    steady: Victim, currencies: str, error: type[FinanceError]
+) -> None:
+    """It is checked as if it stood beside each."""
+    await assert_refused(steady, joined(currencies=currencies), error)
 
 
 async def test_no_transfer_at_all_is_refused(steady: Victim) -> None:

@@ -8,7 +8,9 @@ CREATE FUNCTION post_transfers() RETURNS trigger LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $function$
 DECLARE
-    transfer_count bigint := cardinality(NEW.ids);
+    transfer_count integer := cardinality(NEW.ids);
+    currencies text[] := NEW.currencies;
+    joined_hashes bytea;
     entry_count bigint;
     posting_count bigint;
     closed_through date;
@@ -29,9 +31,11 @@ BEGIN
         RAISE EXCEPTION 'post_transfers() serves new_transfers only'
             USING ERRCODE = 'restrict_violation', TABLE = 'new_transfers', CONSTRAINT = 'ck_new_transfers_own_guard';
     ELSIF (transfer_count > 0 AND cardinality(NEW.dates) = transfer_count
-           AND cardinality(NEW.descriptions) = transfer_count AND cardinality(NEW.content_hashes) = transfer_count
+           AND cardinality(NEW.descriptions) = transfer_count
+           AND (cardinality(NEW.content_hashes) = transfer_count OR cardinality(NEW.content_hashes) = 1
+                AND octet_length(NEW.content_hashes[1]) = 32 * transfer_count)
            AND cardinality(NEW.first_accounts) = transfer_count AND cardinality(NEW.second_accounts) = transfer_count
-           AND cardinality(NEW.currencies) = transfer_count AND cardinality(NEW.amounts) = transfer_count)
+           AND cardinality(NEW.currencies) IN (1, transfer_count) AND cardinality(NEW.amounts) = transfer_count)
           IS NOT TRUE THEN
         RAISE EXCEPTION 'the arrays of new transfers are of different lengths, or empty'
             USING ERRCODE = 'check_violation', TABLE = 'new_transfers', CONSTRAINT = 'ck_new_transfers_one_length';
@@ -49,16 +53,27 @@ BEGIN
         RETURN NEW;
     END IF;
 
+    -- What is the same for all, or has one length, may come as one: to make arrays is the sender's hardest work.
+    IF transfer_count > 1 AND cardinality(currencies) = 1 THEN
+        currencies := array_fill(currencies[1], ARRAY[transfer_count]);
+    END IF;
+    IF transfer_count > 1 AND cardinality(NEW.content_hashes) = 1 THEN
+        joined_hashes := NEW.content_hashes[1];
+    END IF;
+
     -- The entries come first, and in the order in which they were sent, as wherever entries are posted: whoever posts
     -- the same ids in another order might wait for this one, and this one for him.
     done := set_config('finance.applying', 'transfers ' || pg_trigger_depth()::text, true);
     INSERT INTO journal_entries (ledger_id, id, date, description, content_hash, recorded_by, recorded_xid)
-    SELECT NEW.ledger_id, t.id, t.date, t.description, t.content_hash, NEW.recorded_by, this_xid
-      FROM unnest(NEW.ids, NEW.dates, NEW.descriptions, NEW.content_hashes) AS t(id, date, description, content_hash);
+    SELECT NEW.ledger_id, t.id, t.date, t.description,
+           CASE WHEN joined_hashes IS NULL THEN t.content_hash
+                ELSE substring(joined_hashes FROM 32 * t.number::integer - 31 FOR 32) END, NEW.recorded_by, this_xid
+      FROM unnest(NEW.ids, NEW.dates, NEW.descriptions, NEW.content_hashes)
+           WITH ORDINALITY AS t(id, date, description, content_hash, number);
     GET DIAGNOSTICS entry_count = ROW_COUNT;
     INSERT INTO postings (ledger_id, entry_id, line, account_id, date, currency, amount)
     SELECT NEW.ledger_id, t.id, p.line, p.account_id, t.date, t.currency, p.amount
-      FROM unnest(NEW.ids, NEW.dates, NEW.first_accounts, NEW.second_accounts, NEW.currencies, NEW.amounts)
+      FROM unnest(NEW.ids, NEW.dates, NEW.first_accounts, NEW.second_accounts, currencies, NEW.amounts)
                 AS t(id, date, first_account, second_account, currency, amount),
            LATERAL (VALUES (1, t.first_account, t.amount), (2, t.second_account, -t.amount))
                 AS p(line, account_id, amount);
@@ -84,11 +99,11 @@ BEGIN
               -- Both accounts are of one currency, or refused: the decimals are counted once.
               FROM (SELECT account_id, currency, date, greatest(amount, 0) AS debit, greatest(-amount, 0) AS credit,
                            min_scale(amount) AS scale
-                      FROM unnest(NEW.first_accounts, NEW.currencies, NEW.dates, NEW.amounts)
+                      FROM unnest(NEW.first_accounts, currencies, NEW.dates, NEW.amounts)
                                 AS first(account_id, currency, date, amount)
                     UNION ALL
                     SELECT account_id, currency, date, greatest(-amount, 0), greatest(amount, 0), 0
-                      FROM unnest(NEW.second_accounts, NEW.currencies, NEW.dates, NEW.amounts)
+                      FROM unnest(NEW.second_accounts, currencies, NEW.dates, NEW.amounts)
                                 AS second(account_id, currency, date, amount)) AS l
              GROUP BY 1, 2, 3 ORDER BY 1, 3) AS p;
     IF first_date <= closed_through THEN
