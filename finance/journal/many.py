@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+import math
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 
@@ -49,14 +51,16 @@ async def post_in_groups(
     under_way: list[_Group] = []
     predecessor: asyncio.Task[None] | None = None
     try:
-        async for taken in _groups(lane, tickets, expected):
-            if predecessor is not None and not all(group.tickets.keys().isdisjoint(taken) for group in under_way):
-                await asyncio.wait((predecessor,))  # what becomes of the first one of an id decides about the second
-            predecessor = asyncio.create_task(_post(lane, list(taken.values()), predecessor, timeout))
-            under_way.append(_Group(taken, predecessor))
-            if len(under_way) == _AHEAD:
-                answers += await under_way[0].answers()  # whoever is cancelled meanwhile gives this one up, too
-                del under_way[0]
+        async with aclosing(_groups(lane, tickets, expected)) as groups:
+            async for taken in groups:
+                if predecessor is not None and not all(group.tickets.keys().isdisjoint(taken) for group in under_way):
+                    # What becomes of the first one of an id decides about the second.
+                    await asyncio.wait((predecessor,))
+                predecessor = asyncio.create_task(_post(lane, list(taken.values()), predecessor, timeout))
+                under_way.append(_Group(taken, predecessor))
+                if len(under_way) == _AHEAD:
+                    answers += await under_way[0].answers()  # whoever is cancelled meanwhile gives this one up, too
+                    del under_way[0]
         for group in under_way:
             answers += await group.answers()
     except BaseException:
@@ -77,13 +81,13 @@ async def _post(lane: Lane, tickets: list[Ticket], predecessor: asyncio.Task[Non
         await asyncio.wait((predecessor,))
 
 
-async def _groups(lane: Lane, tickets: Iterator[Ticket], expected: int) -> AsyncIterator[dict[int, Ticket]]:
+async def _groups(lane: Lane, tickets: Iterator[Ticket], expected: int) -> AsyncGenerator[dict[int, Ticket], None]:
     """Cut *tickets* into groups none of which has an id twice: the second one has its place in the order as well.
 
     While one is made ready, those before it are posted.
     """
     group: dict[int, Ticket] = {}
-    most, later = FIRST_GROUP, _even(expected - FIRST_GROUP)
+    most, later = FIRST_GROUP, _even_share(expected - FIRST_GROUP)
     while taken := list(islice(tickets, _AT_ONCE)):
         lane.prepare(taken)
         for ticket in taken:
@@ -96,9 +100,12 @@ async def _groups(lane: Lane, tickets: Iterator[Ticket], expected: int) -> Async
         yield group
 
 
-def _even(count: int) -> int:
-    """Return how many of *count* a group has, so that two that are posted at the same time end at the same time."""
-    return -(-count // (2 * -(-count // (2 * LARGEST_GROUP)))) if count > 0 else LARGEST_GROUP
+def _even_share(count: int) -> int:
+    """Return how many of *count* entries a group has, so that two that go together end together."""
+    if count <= 0:
+        return LARGEST_GROUP
+    pairs = math.ceil(count / (2 * LARGEST_GROUP))
+    return max(FIRST_GROUP, math.ceil(count / (2 * pairs)))
 
 
 def _answer(ticket: Ticket) -> Posted | FinanceError:
