@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from operator import length_hint
 from typing import Any, Literal, overload
 
 from finance.connection import Connection
@@ -133,7 +132,7 @@ class Journal:
         if atomic:
             return await self._post_atomically(lane, ledger_id, list(entries), timeout, end)
         tickets = (Ticket(ledger_id, _require_entry(entry)) for entry in entries)
-        return await post_in_groups(lane, tickets, length_hint(entries), timeout)
+        return await post_in_groups(lane, tickets, timeout)
 
     def stats(self) -> LaneStats:
         """Return what the fast lane has done and is doing, in numbers."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from finance.repositories import Posted
 #: Groups of one call that are under way at the same time, or wait for a place.
 _AHEAD = 4
 #: Entries of the first group: the server begins while the others are made ready.
-FIRST_GROUP = 512
-#: Entries of the others at most: an account is locked and written once in each, however many of them touch it.
+FIRST_GROUP = 1536
+#: Entries of the others: an account is locked and written once in each, however many of them touch it.
 LARGEST_GROUP = 4096
 # Entries that are taken before the event loop has its turn: of a large group that was sent, much is still in its hands.
 _AT_ONCE = 256
@@ -40,18 +39,13 @@ class _Group:
             ticket.withdraw()
 
 
-async def post_in_groups(
-    lane: Lane, tickets: Iterator[Ticket], expected: int, timeout: float
-) -> list[Posted | FinanceError]:
-    """Post *tickets*, of which as many are *expected* or 0, and return the answer of each in their order.
-
-    A group has *timeout* seconds.
-    """
+async def post_in_groups(lane: Lane, tickets: Iterator[Ticket], timeout: float) -> list[Posted | FinanceError]:
+    """Post *tickets*, and return the answer of each in their order. A group has *timeout* seconds."""
     answers: list[Posted | FinanceError] = []
     under_way: list[_Group] = []
     predecessor: asyncio.Task[None] | None = None
     try:
-        async with aclosing(_groups(lane, tickets, expected)) as groups:
+        async with aclosing(_groups(lane, tickets)) as groups:
             async for taken in groups:
                 if predecessor is not None and not all(group.tickets.keys().isdisjoint(taken) for group in under_way):
                     # What becomes of the first one of an id decides about the second.
@@ -81,31 +75,26 @@ async def _post(lane: Lane, tickets: list[Ticket], predecessor: asyncio.Task[Non
         await asyncio.wait((predecessor,))
 
 
-async def _groups(lane: Lane, tickets: Iterator[Ticket], expected: int) -> AsyncGenerator[dict[int, Ticket], None]:
+async def _groups(lane: Lane, tickets: Iterator[Ticket]) -> AsyncGenerator[dict[int, Ticket], None]:
     """Cut *tickets* into groups none of which has an id twice: the second one has its place in the order as well.
 
     While one is made ready, those before it are posted.
     """
     group: dict[int, Ticket] = {}
-    most, later = FIRST_GROUP, _even_share(expected - FIRST_GROUP)
+    most = FIRST_GROUP
     while taken := list(islice(tickets, _AT_ONCE)):
         lane.prepare(taken)
         for ticket in taken:
-            if ticket.number in group or len(group) == most:
+            if ticket.number in group:
                 yield group
-                group, most = {}, later
+                group, most = {}, LARGEST_GROUP
             group[ticket.number] = ticket
+            if len(group) == most:
+                yield group
+                group, most = {}, LARGEST_GROUP
         await asyncio.sleep(0)
     if group:
         yield group
-
-
-def _even_share(count: int) -> int:
-    """Return how many of *count* entries a group has, so that two that go together end together."""
-    if count <= 0:
-        return LARGEST_GROUP
-    pairs = math.ceil(count / (2 * LARGEST_GROUP))
-    return max(FIRST_GROUP, math.ceil(count / (2 * pairs)))
 
 
 def _answer(ticket: Ticket) -> Posted | FinanceError:
