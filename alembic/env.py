@@ -6,6 +6,7 @@ import sys
 
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import PendingRollbackError
 
 from finance import migrations
 from finance.database import manager_for_command
@@ -43,6 +44,10 @@ def migrate(connection: Connection) -> None:
     try:
         with context.begin_transaction():
             context.run_migrations()
+    except PendingRollbackError as error:
+        # Leaving a block of autocommit whose connection is gone hides why: the caller gave up, or the server went.
+        hidden = error.__context__ or error
+        raise hidden from hidden.__cause__
     finally:
         if may_write and not connection.invalidated:
             drop_empty_version_table(connection)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from finance import DatabaseManager, migrations
 from finance.errors import (
     BalanceLimitError,
+    ConnectionLostError,
     DatabaseError,
     InvalidError,
     LockTimeoutError,
@@ -301,6 +302,28 @@ async def test_an_index_that_was_left_half_made_is_made_anew(empty: DatabaseMana
     assert await shape(empty) == await shape(db)
 
 
+@pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "cut off"])
+async def test_what_ended_the_making_of_an_index_is_told(db: DatabaseManager, *, is_cancelled: bool) -> None:
+    """Whoever gives up, or loses the server, hears of that, and the next run finishes the work."""
+    waiting = " FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
+    declared = await shape(db)
+    await db.migrations.downgrade("0012")
+    async with db.transaction() as poster:
+        await poster.execute("LOCK TABLE postings IN ROW EXCLUSIVE MODE")
+        run = asyncio.create_task(db.migrations.upgrade())
+        await until(lambda: db.fetchval(f"SELECT count(*) = 1{waiting} AND wait_event_type = 'Lock'"))
+
+        if is_cancelled:
+            run.cancel()
+        else:
+            await db.execute(f"SELECT pg_terminate_backend(pid){waiting}")
+        (outcome,) = await asyncio.gather(run, return_exceptions=True)
+
+    assert type(outcome) is (asyncio.CancelledError if is_cancelled else ConnectionLostError)
+    await db.migrations.upgrade()
+    assert await shape(db) == declared
+
+
 # --- connections ---------------------------------------------------------------------------------------
 
 
@@ -432,6 +455,23 @@ async def test_two_schemas_live_beside_each_other(empty_dsn: str) -> None:
         for db in (b, public):
             assert (await db.verify("Household")).is_clean
             assert await db.migrations.current() == REVISION
+
+
+async def test_books_that_stand_behind_in_the_search_path_keep_their_indexes(empty_dsn: str) -> None:
+    """They have the same names, and may be somebody else's."""
+    async with (
+        DatabaseManager(empty_dsn) as public,
+        DatabaseManager(empty_dsn, schema="books") as books,
+        DatabaseManager(f"{empty_dsn}&options=-csearch_path%3Dbooks,public") as both,
+    ):
+        await public.migrations.upgrade()
+        declared = await shape(public)
+        await books.migrations.upgrade("0012")
+
+        await both.migrations.upgrade()
+        assert await shape(public) == declared
+        await both.migrations.downgrade("0012")
+        assert await shape(public) == declared
 
 
 async def test_every_schema_has_the_same_shape(empty_dsn: str, db: DatabaseManager) -> None:

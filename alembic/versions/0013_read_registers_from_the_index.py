@@ -13,6 +13,7 @@ Create Date: 2026-12-01
 # A revision is frozen: it imports nothing from `finance` and carries its own SQL.
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0013"
 down_revision = "0012"
@@ -37,15 +38,18 @@ def replace(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> None:
     """Make the *new* indexes of postings, then drop the *old* ones: each is there before what it replaces goes."""
     context = op.get_context()
     if context.as_sql:  # a script is run as a whole, and may be run in one transaction
-        change(old, new, "")
+        op.execute("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
+        change(old, new, "", "")
         return
+    schema = op.get_bind().scalar(text("SELECT quote_ident(current_schema())"))
     with context.autocommit_block():
-        change(old, new, "CONCURRENTLY")
+        change(old, new, "CONCURRENTLY", f"{schema}.")
 
 
-def change(old: list[tuple[str, str]], new: list[tuple[str, str]], beside: str) -> None:
+def change(old: list[tuple[str, str]], new: list[tuple[str, str]], beside: str, here: str) -> None:
+    """Look for what is dropped *here* alone: along the search path, other books may have indexes of the same names."""
     for name, what in new:
-        op.execute(f"DROP INDEX {beside} IF EXISTS {name}")
+        op.execute(f"DROP INDEX {beside} IF EXISTS {here}{name}")
         op.execute(f"CREATE INDEX {beside} {name} ON postings {what}")
     for name, _ in old:
-        op.execute(f"DROP INDEX {beside} IF EXISTS {name}")
+        op.execute(f"DROP INDEX {beside} IF EXISTS {here}{name}")
