@@ -494,6 +494,30 @@ async def test_many_of_one_call_are_stored_as_each_alone(db: DatabaseManager, bo
     await require_clean(db, books)
 
 
+async def test_an_account_is_the_number_that_it_is_however_that_writes_itself(
+    db: DatabaseManager, books: Books
+) -> None:
+    """An id of a class of its own, such as a member of an enumeration, goes where a plain one goes."""
+
+    class Hidden(int):
+        def __str__(self) -> str:
+            return str(books.accounts[5])
+
+        __format__ = object.__format__
+
+    entries = [
+        NewEntry(TODAY, "move", [NewPosting(Hidden(books.accounts[0]), 1), NewPosting(books.accounts[1], -1)])
+        for _ in range(3)
+    ]
+
+    answers = await db.journal.post_many(entries[:2], ledger=books.ledger)
+    answers.append(await db.journal.post(entries[2], ledger=books.ledger))
+
+    assert answers == [Posted(entry.id, is_replay=False) for entry in entries]
+    assert [await balance(db, books, number) for number in (0, 1, 5)] == [3, -3, 0]
+    await require_clean(db, books)
+
+
 async def content_of(db: DatabaseManager, entry: NewEntry) -> tuple[bytes, list[tuple[Any, ...]]]:
     """Return the content hash of *entry* and what is stored of it and its postings, amounts with all their digits."""
     rows = await db.fetch(

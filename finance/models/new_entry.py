@@ -49,6 +49,8 @@ class NewPosting:
 
     def __post_init__(self) -> None:
         require_account(self.account)
+        if type(self.account) is not int and isinstance(self.account, int):  # others write themselves as they like
+            object.__setattr__(self, "account", int(self.account))
         amount = exact(self.amount)
         if not amount:
             raise AmountError(self.amount, "a posting of zero says nothing; leave it out")
