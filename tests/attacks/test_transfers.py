@@ -200,6 +200,19 @@ async def test_a_currency_named_for_all_is_each_ones(
     await assert_refused(steady, joined(currencies=currencies), error)
 
 
+@pytest.mark.parametrize("place", ["[0:0]", "[2:2]", "[1:1][1:1]"])
+async def test_the_hash_of_one_is_kept_wherever_its_array_begins(victim: Victim, place: str) -> None:
+    """What was sent is not silently taken for none."""
+    entry = NewEntry(TODAY, "", [NewPosting(victim.food, 10), NewPosting(victim.checking, -10)], id=victim.new)
+    content_hash = entry.content_hash()
+    braces = place.count("[")
+    array = rf"'{place}={'{{' * braces}\\x{content_hash.hex()}{'}}' * braces}'"
+
+    await victim.run(transfers().replace("ARRAY[NULL::bytea]", array))
+
+    assert await victim.fetchval("SELECT content_hash FROM journal_entries WHERE id = {new}") == content_hash
+
+
 async def test_no_transfer_at_all_is_refused(steady: Victim) -> None:
     """A row without transfers says nothing."""
     await assert_refused(

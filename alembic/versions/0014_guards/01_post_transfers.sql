@@ -46,7 +46,9 @@ BEGIN
     IF NEW.is_unordered IS NOT NULL THEN
         done := set_config('finance.posting', CASE WHEN NEW.is_unordered THEN 'unordered' ELSE '' END, true);
     END IF;
-    IF transfer_count = 1 AND NEW.first_accounts[1] <> NEW.second_accounts[1] THEN
+    -- A hash that may be missing must be seen to be: an array that begins elsewhere has none at 1.
+    IF transfer_count = 1 AND NEW.first_accounts[1] <> NEW.second_accounts[1]
+       AND array_dims(NEW.content_hashes) = '[1:1]' THEN
         done := post_transfer(NEW.ledger_id, NEW.ids[1], NEW.dates[1], NEW.descriptions[1], NEW.content_hashes[1],
                               NEW.first_accounts[1], NEW.second_accounts[1], NEW.currencies[1], NEW.amounts[1],
                               NEW.recorded_by);
