@@ -131,9 +131,7 @@ class _Statement:
 
     def balances(self, on: date | None, known_at: datetime | None, accounts: int | Sequence[int] | None) -> str:
         require_day("on", on)
-        chosen = self._chosen(accounts)
-        # What does not hang on a row of accounts is set up once, and faster.
-        account = f"${len(self.args)}" if isinstance(accounts, int) else "a.id"
+        chosen, account = self._chosen(accounts)
         balance = "a.balance" if on is None else self._on(Months.through(on), account)
         later = ""
         if known_at is not None:
@@ -156,11 +154,18 @@ class _Statement:
             last=self._bind(months.last),
         )
 
-    def _chosen(self, accounts: int | Sequence[int] | None) -> str:
+    def _chosen(self, accounts: int | Sequence[int] | None) -> tuple[str, str]:
+        """Return the condition that chooses *accounts*, for a column to be filled in, and what names the account."""
         # A condition that covers one, some and all would be planned for all.
         if accounts is None:
-            return ""
-        return f" AND {{}} = {self._bind(accounts)}" if isinstance(accounts, int) else self._any(accounts)
+            return "", "a.id"
+        if isinstance(accounts, int):
+            account = self._bind(accounts)
+            return (
+                f" AND {{}} = {account}",
+                account,
+            )  # what does not hang on a row of accounts is set up once, and faster
+        return self._any(accounts), "a.id"
 
     def _any(self, accounts: Sequence[int]) -> str:
         return f" AND {{}} = ANY ({self._bind(list(accounts))}::bigint[])"
