@@ -91,9 +91,9 @@ class Poster:
 
     def prepare(self, tickets: Iterable[Ticket]) -> None:
         """Make drafts of *tickets* while others are being posted, as far as that goes."""
-        with contextlib.suppress(Exception):  # an account has to be looked up, or is refused: `post()` does either
-            for ticket in tickets:
-                ticket.draft = draft(ticket.ledger_id, ticket.entry, self._currencies)
+        for ticket in tickets:
+            if self._draft(ticket) is not None:
+                return  # an account has to be looked up, or the entry is refused: `post()` does either
 
     async def post(self, tickets: Sequence[Ticket], predecessor: asyncio.Future[Any] | None = None) -> list[Ticket]:
         """Post *tickets*, which have different keys, in the order in which they came.
